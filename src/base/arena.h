@@ -1,0 +1,76 @@
+/* arena.h - memory that is given back all at once.
+ *
+ * A request, a job or a test gets an arena; what it builds lives there; at
+ * the end the arena is reset. So nothing in a handler is ever freed, and no
+ * string has an owner to argue about.
+ *
+ *     Arena *a = arena_create("request", 8 << 20);
+ *     Str greeting = str_printf(a, "hello %.*s", STR_ARG(name));
+ *     arena_reset(a);       greeting is gone, the first block is kept
+ *     arena_destroy(a);
+ *
+ * arena_new() never returns NULL. An arena that would outgrow its limit ends
+ * the work that uses it, not the process: control returns to the innermost
+ * arena_protect() of that arena with an error of status 500. Outside of
+ * arena_protect() outgrowing is a mistake of ours and aborts.
+ *
+ * One thread at a time: an arena may be handed from one thread to another
+ * (a request whose work goes to the writer), never used by two at once.
+ * Under AddressSanitizer each allocation is a block of its own with poisoned
+ * neighbours and a reset arena's memory is poisoned.
+ */
+#ifndef CROFT_ARENA_H
+#define CROFT_ARENA_H
+
+#include "base/str.h"
+
+#include <stdalign.h>
+#include <stddef.h>
+
+typedef struct Arena Arena;
+typedef struct Error Error;
+
+/* `name` is for the log and must be a literal. `limit_bytes` counts what the
+ * arena holds in all; 0 means 64 MiB. */
+Arena *arena_create(const char *name, size_t limit_bytes);
+
+/* Runs what arena_defer() registered, last first, and forgets everything
+ * allocated. Keeps at most one block for the next round. */
+void arena_reset(Arena *a);
+
+/* arena_reset(), then gives the memory back. NULL is fine. */
+void arena_destroy(Arena *a);
+
+/* Zeroed memory for n values of type T, aligned for T. */
+#define arena_new(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T), alignof(T)))
+void *arena_alloc(Arena *a, size_t count, size_t size, size_t align)
+    __attribute__((returns_nonnull, alloc_size(2, 3)));
+
+/* The same, not zeroed; for bytes that are overwritten at once. */
+char *arena_bytes(Arena *a, size_t size) __attribute__((returns_nonnull));
+
+/* Makes a block of arena_bytes() longer, in place when it was the latest one. */
+char *arena_extend(Arena *a, char *old, size_t old_size, size_t new_size)
+    __attribute__((returns_nonnull));
+
+/* Copies. arena_cstr() adds the NUL that libc wants; a text that itself holds
+ * a NUL is cut there by libc, so check untrusted names first. */
+Str arena_copy(Arena *a, Str s);
+char *arena_cstr(Arena *a, Str s);
+Str str_printf(Arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+Str str_concat(Arena *a, Str first, Str second);
+Str str_lower(Arena *a, Str s); /* ASCII only */
+
+/* Calls fn(arg) when the arena is reset. For what is not memory: file
+ * descriptors, references, locks on a subscription. */
+void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
+
+/* Runs work(arg). Returns its result, or, when the arena outgrew its limit on
+ * the way, an error of status 500 with the arena's name as cause. Calls nest. */
+Error *arena_protect(Arena *a, Error *(*work)(void *arg), void *arg);
+
+/* Bytes handed out since the last reset, and the limit. */
+size_t arena_used(const Arena *a);
+size_t arena_limit(const Arena *a);
+
+#endif

@@ -1,0 +1,73 @@
+/* testing.h - what unit tests share: table checks that name the failing row.
+ *
+ *     check_str(row.name, money_format(a, m), row.back);
+ *
+ * Each test gets a fresh arena as *state through arena_setup/arena_teardown:
+ *
+ *     cmocka_unit_test_setup_teardown(parses_and_writes_back, arena_setup, arena_teardown)
+ */
+#ifndef CROFT_TESTING_H
+#define CROFT_TESTING_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+
+#define check_int(name, actual, expected)                                                          \
+    do {                                                                                           \
+        int64_t actual_ = (int64_t)(actual), expected_ = (int64_t)(expected);                      \
+        if (actual_ != expected_)                                                                  \
+            fail_msg("%s: got %lld, expected %lld", (name), (long long)actual_,                    \
+                     (long long)expected_);                                                        \
+    } while (0)
+
+#define check_bool(name, actual, expected)                                                         \
+    do {                                                                                           \
+        if ((bool)(actual) != (bool)(expected))                                                    \
+            fail_msg("%s: got %s", (name), (actual) ? "true" : "false");                           \
+    } while (0)
+
+/* `expected` is a C string. */
+#define check_str(name, actual, expected)                                                          \
+    do {                                                                                           \
+        Str actual_ = (actual), expected_ = str_from(expected);                                    \
+        if (!str_eq(actual_, expected_))                                                           \
+            fail_msg("%s: got \"%.*s\", expected \"%.*s\"", (name), STR_ARG(actual_),              \
+                     STR_ARG(expected_));                                                          \
+    } while (0)
+
+/* `expected` is an error code, or NULL when no error is expected. */
+#define check_code(name, err, expected)                                                            \
+    do {                                                                                           \
+        const Error *err_ = (err);                                                                 \
+        const char *want_ = (expected);                                                            \
+        if (!err_ && want_) fail_msg("%s: accepted, expected %s", (name), want_);                  \
+        if (err_ && (!want_ || !err_->code || strcmp(err_->code, want_) != 0))                     \
+            fail_msg("%s: refused with %s (%.*s; %.*s), expected %s", (name),                      \
+                     err_->code ? err_->code : "no code", STR_ARG(err_->message),                  \
+                     STR_ARG(err_->cause), want_ ? want_ : "success");                             \
+    } while (0)
+
+#define check_ok(name, err) check_code((name), (err), NULL)
+
+static inline int arena_setup(void **state)
+{
+    *state = arena_create("test", 64 << 20);
+    return 0;
+}
+
+static inline int arena_teardown(void **state)
+{
+    arena_destroy(*state);
+    return 0;
+}
+
+#define test_with_arena(fn) cmocka_unit_test_setup_teardown(fn, arena_setup, arena_teardown)
+
+#endif
