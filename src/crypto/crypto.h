@@ -1,0 +1,52 @@
+/* crypto.h - password hashes and signed tokens; the algorithms are libsodium's,
+ * libcrypt's and OpenSSL's.
+ */
+#ifndef CROFT_CRYPTO_H
+#define CROFT_CRYPTO_H
+
+#include "base/base.h"
+#include "json/json.h"
+#include "loop/loop.h"
+
+/* Once, before threads start. */
+MUST_CHECK Error *crypto_init(Arena *a);
+
+/* ---- passwords ----
+ *
+ * New hashes are Argon2id, 19 MiB, t=2, p=1 (OWASP), as "$argon2id$…" text;
+ * 14 ms each. Imported bcrypt hashes ($2a, $2b, $2y) verify too and ask to be
+ * replaced. Everything runs in a pool of its own whose width bounds memory and
+ * CPU, so that a flood of sign-ins cannot starve other work; when too many
+ * wait, callers get 503. */
+typedef struct Passwords Passwords;
+
+MUST_CHECK Error *passwords_create(Arena *a, int threads, size_t queue_max, Passwords **out);
+void passwords_destroy(Passwords *p);
+
+/* Waits (fiber) for the hash of `password`, at most 1024 bytes. */
+MUST_CHECK Error *password_hash(Passwords *p, Arena *a, Str password, Str *hash);
+
+/* Waits for the verdict. An empty hash verifies nothing, but takes as long as
+ * a real one (so that unknown users cannot be told by time). *rehash is set
+ * when the hash is right but not of today's kind. */
+MUST_CHECK Error *password_verify(Passwords *p, Arena *a, Str password, Str hash, bool *matches,
+                                  bool *rehash);
+
+/* ---- tokens (JWT, RFC 7519, HS256 and nothing else) ---- */
+
+/* Compact form of {"alg":"HS256","typ":"JWT"} over the claims. The key is the
+ * two parts one after the other. */
+Str token_sign(Arena *a, const Json *claims, Str key_first, Str key_second);
+
+/* Claims without checking the signature: to find out whose key to use. Checks
+ * shape, size (4096 bytes), header alg HS256, JSON. Error 401 otherwise. */
+MUST_CHECK Error *token_read_unverified(Arena *a, Str token, Json **claims);
+
+/* Signature (constant time), `exp`, `nbf` and `iat` against the wall clock. */
+MUST_CHECK Error *token_verify(Arena *a, Str token, Str key_first, Str key_second, Json **claims);
+
+/* SHA-256, HMAC-SHA256, MD5 (for file sidecars only). `out` sizes 32, 32, 16. */
+void sha256(Str bytes, uint8_t out[32]);
+void hmac_sha256(Str key, Str bytes, uint8_t out[32]);
+
+#endif

@@ -1,0 +1,187 @@
+/* db.h - transactions, statements and values, whatever the engine.
+ *
+ * All reading and writing is a function from rows to rows, given to db_read()
+ * or db_write(), which may run it more than once and on another thread:
+ *
+ *     static Error *count_posts(Tx *tx, void *arg)
+ *     {
+ *         Stmt *stmt;
+ *         Error *err = tx_prepare(tx, S("SELECT count(*) FROM posts WHERE views > ?1"), &stmt);
+ *         if (err) return err;
+ *         stmt_bind_i64(stmt, 1, 100);
+ *         bool row;
+ *         err = stmt_step(stmt, &row);
+ *         if (err) return err;
+ *         *(int64_t *)arg = stmt_i64(stmt, 0);
+ *         return NULL;
+ *     }
+ *     err = db_read(db, req->arena, count_posts, &count);
+ *
+ * `work` must do nothing but read and write rows and fill what `arg` points
+ * to, and must start from scratch each time it is called (a result buffer is
+ * emptied first). What must happen after a commit is queued with
+ * tx_after_commit().
+ *
+ * Reads: on the loop's own connection, at once, within a budget (the fast
+ * lane); a read that spends it is abandoned and run again by a small pool (the
+ * slow lane), and its statements are remembered as slow. Each db_read() sees
+ * one snapshot.
+ *
+ * Writes (SQLite): one writer thread takes all queued work, runs each in a
+ * savepoint of one transaction, commits once with synchronous=FULL and wakes
+ * everybody. db_write() returns NULL only when the commit is on disk.
+ *
+ * In a fiber only the fiber waits; elsewhere (command line, tests) the thread.
+ *
+ * Errors are HTTP-shaped: 503 busy or shutting down, 507 disk full, 500
+ * otherwise; db_error_kind() tells programs. The cause names SQL and reason.
+ */
+#ifndef CROFT_DB_H
+#define CROFT_DB_H
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "loop/loop.h"
+
+typedef struct Db Db;
+typedef struct Tx Tx;
+typedef struct Stmt Stmt;
+typedef struct SqlDialect SqlDialect;
+
+typedef struct {
+    Str dir;             /* the data folder; made when missing, mode 0700 */
+    Str file;            /* "data.db" */
+    int loop_count;      /* one read connection per loop, by loop_index() */
+    int slow_threads;    /* default 2 */
+    uint32_t read_budget_us; /* default 1000: about when the fast lane gives up */
+    uint32_t slow_timeout_ms;/* default 2000: when the slow lane gives up, 503 */
+    size_t write_queue_max;  /* default 8192 waiting works; beyond it 503 */
+    size_t mmap_bytes;       /* default 256 MiB; 0 = none */
+    size_t cache_bytes;      /* default 16 MiB per connection at most */
+    const char *vfs;         /* for tests: the name of a registered SQLite VFS */
+} DbConfig;
+
+DbConfig db_config_default(Str dir);
+
+/* Opens or creates; takes the folder's lock (another server on it: status 409
+ * with the remedy in the message). Refuses an SQLite older than 3.51.3. */
+MUST_CHECK Error *db_open(Arena *a, const DbConfig *config, Db **out);
+/* Finishes queued writes, checkpoints, closes, unlocks. */
+void db_close(Db *db);
+
+typedef Error *(*TxWork)(Tx *tx, void *arg);
+
+MUST_CHECK Error *db_read(Db *db, Arena *a, TxWork work, void *arg);
+/* Straight to the slow lane: for work known to be long. */
+MUST_CHECK Error *db_read_slow(Db *db, Arena *a, uint32_t timeout_ms, TxWork work, void *arg);
+MUST_CHECK Error *db_write(Db *db, Arena *a, TxWork work, void *arg);
+/* In a transaction of its own, committed before the next work begins: for
+ * schema changes, whose publication (tx_after_commit) must precede any other
+ * work. `timeout_ms` 0 = no limit. */
+MUST_CHECK Error *db_write_alone(Db *db, Arena *a, uint32_t timeout_ms, TxWork work, void *arg);
+
+typedef enum {
+    DB_ERROR_NONE,
+    DB_ERROR_UNIQUE,      /* db_error_unique() names the columns */
+    DB_ERROR_CONSTRAINT,  /* another constraint */
+    DB_ERROR_SYNTAX,      /* the SQL does not compile: unknown table or column, bad text */
+    DB_ERROR_TOO_SLOW,    /* gave up after its time */
+    DB_ERROR_BUSY,
+    DB_ERROR_DISK_FULL,
+    DB_ERROR_IO,
+    DB_ERROR_CORRUPT,
+    DB_ERROR_READ_ONLY,   /* writes are stopped after a failed fsync */
+    DB_ERROR_OTHER
+} DbErrorKind;
+
+/* What a failed call was about, from Error.code ("db_unique" …). An error that
+ * did not come from db/ is DB_ERROR_NONE. */
+DbErrorKind db_error_kind(const Error *err);
+/* For DB_ERROR_UNIQUE: "table.column" names, comma separated, as in
+ * "posts.slug,posts.lang"; empty for an index on an expression. */
+Str db_error_unique(const Error *err);
+/* The engine's own words: "no such column: foo". For messages that promise a
+ * raw error to superusers. */
+Str db_error_raw(const Error *err);
+
+/* ---- inside a transaction ---- */
+
+Arena *tx_arena(Tx *tx); /* the caller's arena */
+Db *tx_db(Tx *tx);
+bool tx_is_write(const Tx *tx);
+
+/* A statement for this SQL, from the connection's cache when possible; valid
+ * until the work returns. The same SQL asked twice while in use gives two. */
+MUST_CHECK Error *tx_prepare(Tx *tx, Str sql, Stmt **out);
+
+/* Runs SQL without parameters and rows: DDL. May hold several statements. */
+MUST_CHECK Error *tx_exec(Tx *tx, Str sql);
+
+/* Calls fn(arg) once the transaction is on disk, before db_write() returns, on
+ * the writer's thread, in commit order over all transactions. Must be brief and
+ * must not fail or wait. `arg` must outlive the commit: the caller's arena
+ * does. Not called when the work fails. */
+void tx_after_commit(Tx *tx, void (*fn)(void *arg), void *arg);
+/* The opposite: when the work fails or its transaction is rolled back. */
+void tx_after_rollback(Tx *tx, void (*fn)(void *arg), void *arg);
+
+/* Part of a work that may fail alone (batch items do not need it; upserts
+ * might): rolls back to here when `work` fails, and returns its error. */
+MUST_CHECK Error *tx_nested(Tx *tx, TxWork work, void *arg);
+
+typedef enum { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB } DbType;
+typedef struct {
+    DbType type;
+    int64_t integer;
+    double real;
+    Str text; /* also blobs */
+} DbValue;
+
+#define DB_VALUE_NULL    ((DbValue){.type = DB_NULL})
+#define DB_VALUE_INT(v)  ((DbValue){.type = DB_INTEGER, .integer = (v)})
+#define DB_VALUE_REAL(v) ((DbValue){.type = DB_REAL, .real = (v)})
+#define DB_VALUE_TEXT(v) ((DbValue){.type = DB_TEXT, .text = (v)})
+
+/* Parameters are ?1, ?2 … Texts are borrowed until the statement is reset. */
+void stmt_bind(Stmt *stmt, int index, DbValue value);
+void stmt_bind_i64(Stmt *stmt, int index, int64_t value);
+void stmt_bind_double(Stmt *stmt, int index, double value);
+void stmt_bind_str(Stmt *stmt, int index, Str value);
+void stmt_bind_null(Stmt *stmt, int index);
+
+/* Moves to the next row: *row false at the end. */
+MUST_CHECK Error *stmt_step(Stmt *stmt, bool *row);
+/* For INSERT, UPDATE, DELETE: runs to the end; *changed may be NULL. */
+MUST_CHECK Error *stmt_run(Stmt *stmt, int64_t *changed);
+void stmt_reset(Stmt *stmt); /* to bind and run again within the same work */
+
+/* Columns of the present row, from 0. Texts live until the next step or reset. */
+int stmt_column_count(Stmt *stmt);
+Str stmt_column_name(Stmt *stmt, int column);
+Str stmt_column_declared_type(Stmt *stmt, int column); /* upper case or empty */
+DbType stmt_type(Stmt *stmt, int column);
+int64_t stmt_i64(Stmt *stmt, int column);
+double stmt_double(Stmt *stmt, int column);
+Str stmt_str(Stmt *stmt, int column);
+bool stmt_is_null(Stmt *stmt, int column);
+bool stmt_is_read_only(Stmt *stmt);
+
+/* One row, one text or integer: the common look-up. *found false without a row. */
+MUST_CHECK Error *tx_one_str(Tx *tx, Str sql, const DbValue *params, size_t count, Str *out,
+                             bool *found);
+MUST_CHECK Error *tx_one_i64(Tx *tx, Str sql, const DbValue *params, size_t count, int64_t *out,
+                             bool *found);
+
+/* ---- state ---- */
+
+typedef struct {
+    uint64_t fast_reads, slow_reads, abandoned_reads, writes, commits, wal_pages, checkpoints;
+} DbStats;
+DbStats db_stats(const Db *db);
+
+/* "ok", or the first findings of the engine's integrity check. Slow. */
+MUST_CHECK Error *db_check(Db *db, Arena *a, Str *findings);
+
+const SqlDialect *db_dialect(const Db *db);
+
+#endif
