@@ -1,0 +1,154 @@
+/* records.h - reading and writing records: validation, rules, modifiers,
+ * cascades, expand, batch (api: records).
+ *
+ * The routes here are the records API. Other modules use the same operations
+ * on the caller's behalf, or as the system:
+ *
+ *     Record *user;
+ *     err = record_find(tx, schema, users, id, &user);
+ *     Str name = record_str(user, "name");
+ *
+ * A Record is the values of one row, in the order of its collection's fields,
+ * as the database holds them (lists as JSON text).
+ *
+ * Writing is in two steps: on the request's loop the body is read, values are
+ * normalised, passwords hashed, files stored; then one db_write() checks rules,
+ * validates against the database and writes.
+ */
+#ifndef CROFT_RECORDS_H
+#define CROFT_RECORDS_H
+
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "query/query.h"
+#include "schema/schema.h"
+#include "settings/settings.h"
+#include "storage/storage.h"
+
+/* ---- what a request carries: made by the app, read by every module above ---- */
+
+/* The parts of a running server. One per process or test; no globals. */
+typedef struct App {
+    Db *db;
+    SchemaStore *schema;
+    SettingsStore *settings;
+    Storage *storage;
+    Passwords *passwords;
+    Workers *workers;
+    _Atomic uint64_t auth_version; /* grows when any auth record is written: caches of callers check it */
+    void *auth;                    /* auth/'s state */
+} App;
+
+/* Req.context of every routed request; made by app/'s `before`. */
+typedef struct {
+    App *app;
+    const Schema *schema;
+    const Settings *settings;
+    AuthInfo *auth;        /* NULL = guest */
+    Str token;             /* the one that proved it */
+    bool token_refreshable;
+    Str real_ip;
+    RequestInfo info;
+    bool manager_checked;
+} Context;
+
+static inline Context *req_context(Req *req)
+{
+    return (Context *)req->context;
+}
+static inline bool context_is_superuser(const Context *cx)
+{
+    return cx->auth && cx->auth->is_superuser;
+}
+
+/* Guards (conventions §4.2): NULL, or the error to answer with. */
+Error *require_superuser(Req *req);
+Error *require_auth(Req *req);
+Error *require_superuser_or_owner(Req *req, Str record_id);
+Error *require_same_collection_auth(Req *req, const Collection *c);
+
+/* The {collection} of the path; 404 with `message` when unknown. */
+MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);
+
+/* ---- records ---- */
+
+typedef struct {
+    const Collection *collection;
+    DbValue *values; /* one per field; texts live with the record */
+    Json *expand;    /* the "expand" object, NULL = no key */
+    bool email_shown; /* the rules of records §1.2 were satisfied */
+} Record;
+
+/* Reads one row by id; 404 when absent. No rules. */
+MUST_CHECK Error *record_find(Tx *tx, const Collection *c, Str id, Record **out);
+/* By the value of one (indexed) column, exact or as its index collates. */
+MUST_CHECK Error *record_find_by(Tx *tx, const Collection *c, Str column, Str value, Record **out);
+
+const DbValue *record_value(const Record *r, Str field); /* NULL when no such field */
+Str record_str(const Record *r, Str field);              /* "" when absent */
+bool record_bool(const Record *r, Str field);
+Str record_id(const Record *r);
+
+/* The API's JSON (records §1) for this caller. */
+void record_write_json(Buf *out, const Record *r, const AuthInfo *viewer);
+Json *record_to_json(Arena *a, const Record *r, const AuthInfo *viewer);
+
+/* Fills Record.expand of `count` records for this caller (conventions §6.2). */
+MUST_CHECK Error *records_expand(Tx *tx, const Schema *schema, Record **records, size_t count,
+                                 const ExpandNode *tree, const RequestInfo *info);
+
+/* True when the caller may see the e-mail and change e-mail, verified and
+ * password freely (manageRule; records §1.2, §7). */
+MUST_CHECK Error *record_is_managed(Tx *tx, const Schema *schema, const Record *r,
+                                    const RequestInfo *info, bool *managed);
+
+/* ---- saving, for modules and the command line ---- */
+
+/* A change to one record. */
+typedef struct {
+    const Collection *collection;
+    Str id;            /* update: which one; create: empty, or the wanted id */
+    Json *data;        /* body keys, modifiers included */
+    Upload *uploads;
+    size_t upload_count;
+    bool as_system;    /* no rules, no form checks of records §7; hidden fields allowed */
+    bool skip_validation;
+    const RequestInfo *info; /* the caller, for rules; NULL with as_system */
+} RecordChange;
+
+/* The whole way from input to committed row; must be called outside of
+ * transactions, in a fiber or on the command line. *out is the record as
+ * committed. Errors as records §5, §6 with the endpoint's message. */
+MUST_CHECK Error *record_create(App *app, Arena *a, const RecordChange *change, Record **out);
+MUST_CHECK Error *record_update(App *app, Arena *a, const RecordChange *change, Record **out);
+MUST_CHECK Error *record_delete(App *app, Arena *a, const RecordChange *change);
+
+/* In a running transaction, as the system: sets single columns without
+ * validation, moving onUpdate autodates and firing the change feed. */
+MUST_CHECK Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id,
+                                     const Str *columns, const DbValue *values, size_t count);
+/* Deletes with cascades (collections §5), no rules. */
+MUST_CHECK Error *record_delete_in_tx(App *app, Tx *tx, const Schema *schema, const Collection *c,
+                                      Str id);
+/* Every record of a collection, one after the other (collections §9 truncate). */
+MUST_CHECK Error *records_truncate_in_tx(App *app, Tx *tx, const Schema *schema,
+                                         const Collection *c);
+
+/* Blobs that no row mentions and rows whose blob is missing: the sweep at
+ * start. Removes orphans older than `min_age_ms`, logs and counts both. */
+MUST_CHECK Error *records_sweep_files(App *app, Arena *a, int64_t min_age_ms, size_t *orphans,
+                                      size_t *missing);
+
+/* ---- the change feed ---- */
+
+typedef enum { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE } ChangeKind;
+/* After commit, in commit order, on the writer's thread; must be brief. */
+typedef void (*ChangeListener)(void *arg, ChangeKind kind, const Record *record);
+void records_on_change(App *app, ChangeListener listener, void *arg);
+
+extern const Route record_routes[]; /* /api/collections/{collection}/records…, /api/batch */
+extern const size_t record_route_count;
+
+#endif

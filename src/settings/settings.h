@@ -1,0 +1,65 @@
+/* settings.h - the owner's settings: one JSON document in "_params", typed
+ * where the server itself reads it (api: operations §1).
+ *
+ * Like the schema, the present Settings is an immutable snapshot, held by
+ * whoever uses it and replaced as a whole.
+ */
+#ifndef CROFT_SETTINGS_H
+#define CROFT_SETTINGS_H
+
+#include "base/base.h"
+#include "db/db.h"
+#include "json/json.h"
+
+typedef struct SettingsStore SettingsStore;
+
+typedef struct {
+    Str label, audience;
+    int64_t duration_s, max_requests;
+} RateLimitRule;
+
+typedef struct {
+    uint64_t version;
+    Json *json; /* everything, secrets included */
+
+    Str app_name, app_url, sender_name, sender_address;
+    Str *superuser_ips;
+    size_t superuser_ip_count;
+    bool batch_enabled;
+    int64_t batch_max_requests, batch_timeout_s, batch_max_body_bytes;
+    bool rate_limits_enabled;
+    Str *rate_limit_excluded_ips;
+    size_t rate_limit_excluded_ip_count;
+    RateLimitRule *rate_limit_rules;
+    size_t rate_limit_rule_count;
+    Str *proxy_headers;
+    size_t proxy_header_count;
+    bool proxy_use_leftmost_ip;
+    int64_t logs_max_days, logs_min_level;
+    bool logs_ip, logs_auth_id;
+} Settings;
+
+/* Loads, or writes the defaults into an empty database. The table is
+ * schema/'s; open that store first. */
+MUST_CHECK Error *settings_store_open(Arena *a, Db *db, SettingsStore **out);
+void settings_store_close(SettingsStore *store);
+
+const Settings *settings_hold(SettingsStore *store, Arena *a);
+uint64_t settings_version(const SettingsStore *store);
+
+/* Deep-merges `patch` onto the present settings, validates (api: operations
+ * §1.1; chained field errors), saves, publishes. */
+MUST_CHECK Error *settings_update(SettingsStore *store, Arena *a, const Json *patch);
+
+/* The API's JSON: secrets absent (api: operations §1.2). */
+Json *settings_to_json(Arena *a, const Settings *s);
+
+/* The caller's address behind trusted proxies (api: conventions §8): picks from
+ * the headers by `header_last`, else the peer. IPv6 comes fully expanded. */
+Str settings_real_ip(const Settings *s, Arena *a, Str peer_ip,
+                     Str (*header_last)(const void *arg, Str name), const void *arg);
+/* True when `ip` equals or lies in one of the addresses and CIDR ranges. */
+bool ip_in_list(Str ip, const Str *list, size_t count);
+bool ip_or_cidr_valid(Str text);
+
+#endif
