@@ -201,7 +201,7 @@ typedef struct {
     RouteTable *tables;
     size_t table_count;
     HttpLimits limits;
-    Str origins;        /* CORS: "*" or "https://a.example,https://*.b.example" */
+    Str origins;        /* CORS: "*", or patterns such as "https://?.b.example", comma separated */
     Str public_dir;     /* static site; empty = none */
     bool spa_fallback;  /* unknown paths without extension get index.html */
     Str temp_dir;       /* for uploads on their way */

@@ -66,7 +66,7 @@ EvalResult filter_eval(const Filter *f, Arena *a, const Schema *schema, const Co
 /* The parsed rule kept with the collection (made by query_compile_schema() at
  * publication), NULL for null and empty rules and for those that do not parse. */
 const Filter *rule_filter(const Collection *c, RuleKind kind);
-/* The hook for schema_on_publish(). */
+/* The SchemaPublishHook. */
 void query_compile_schema(void *arg, Arena *arena, Schema *schema);
 
 /* Compiles a rule against a schema with an empty request, for saving it: NULL

@@ -29,6 +29,11 @@
 
 /* ---- what a request carries: made by the app, read by every module above ---- */
 
+typedef enum { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE } ChangeKind;
+typedef struct Record Record;
+/* After commit, in commit order, on the writer's thread; must be brief. */
+typedef void (*ChangeListener)(void *arg, ChangeKind kind, const Record *record);
+
 /* The parts of a running server. One per process or test; no globals. */
 typedef struct App {
     Db *db;
@@ -39,6 +44,11 @@ typedef struct App {
     Workers *workers;
     _Atomic uint64_t auth_version; /* grows when any auth record is written: caches of callers check it */
     void *auth;                    /* auth/'s state */
+    struct {
+        ChangeListener fn;
+        void *arg;
+    } listeners[8]; /* records_on_change() */
+    size_t listener_count;
 } App;
 
 /* Req.context of every routed request; made by app/'s `before`. */
@@ -74,12 +84,12 @@ MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);
 
 /* ---- records ---- */
 
-typedef struct {
+struct Record {
     const Collection *collection;
     DbValue *values; /* one per field; texts live with the record */
     Json *expand;    /* the "expand" object, NULL = no key */
     bool email_shown; /* the rules of records §1.2 were satisfied */
-} Record;
+};
 
 /* Reads one row by id; 404 when absent. No rules. */
 MUST_CHECK Error *record_find(Tx *tx, const Collection *c, Str id, Record **out);
@@ -143,9 +153,7 @@ MUST_CHECK Error *records_sweep_files(App *app, Arena *a, int64_t min_age_ms, si
 
 /* ---- the change feed ---- */
 
-typedef enum { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE } ChangeKind;
-/* After commit, in commit order, on the writer's thread; must be brief. */
-typedef void (*ChangeListener)(void *arg, ChangeKind kind, const Record *record);
+/* At start, before the first request. */
 void records_on_change(App *app, ChangeListener listener, void *arg);
 
 extern const Route record_routes[]; /* /api/collections/{collection}/records…, /api/batch */

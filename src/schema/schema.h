@@ -134,7 +134,7 @@ struct Collection {
     int index;          /* position in the schema */
 
     /* Compiled pieces of the layers above (query plans, parsed rules), made when
-     * the schema is published: see schema_on_publish(). Owned by the schema's arena. */
+     * the schema is published: see SchemaPublishHook. Owned by the schema's arena. */
     void *compiled;
 };
 
@@ -159,17 +159,16 @@ const Collection *schema_find_id(const Schema *s, Str id);
 
 /* ---- the store ---- */
 
+/* Called for each new Schema before anybody sees it, on the publishing thread;
+ * `arena` lives as long as the schema. Fills Collection.compiled. */
+typedef void (*SchemaPublishHook)(void *arg, Arena *arena, Schema *schema);
+
 /* Opens the store of a database: on an empty one makes the tables
  * _collections and _params and the system collections of api: collections §2,
- * then loads. */
-MUST_CHECK Error *schema_store_open(Arena *a, Db *db, SchemaStore **out);
+ * then loads. `hook` may be NULL. */
+MUST_CHECK Error *schema_store_open(Arena *a, Db *db, SchemaPublishHook hook, void *hook_arg,
+                                    SchemaStore **out);
 void schema_store_close(SchemaStore *store);
-
-/* Called for each new Schema before anybody sees it, on the publishing thread;
- * `arena` lives as long as the schema. For Collection.compiled. Set once, before
- * schema_store_open() publishes: so pass it with schema_on_publish() first. */
-typedef void (*SchemaPublishHook)(void *arg, Arena *arena, Schema *schema);
-void schema_on_publish(SchemaPublishHook hook, void *arg);
 
 /* The present schema, held until the arena is reset. */
 const Schema *schema_hold(SchemaStore *store, Arena *a);
