@@ -23,7 +23,10 @@ typedef struct Passwords Passwords;
 MUST_CHECK Error *passwords_create(Arena *a, int threads, size_t queue_max, Passwords **out);
 void passwords_destroy(Passwords *p);
 
-/* Waits (fiber) for the hash of `password`, at most 1024 bytes. */
+#define PASSWORD_MAX_BYTES 1024
+
+/* Waits (fiber) for the hash of `password`, at most PASSWORD_MAX_BYTES (400
+ * when it is longer; a shorter limit for people belongs to the schema). */
 MUST_CHECK Error *password_hash(Passwords *p, Arena *a, Str password, Str *hash);
 
 /* Waits for the verdict. An empty hash verifies nothing, but takes as long as
@@ -34,18 +37,24 @@ MUST_CHECK Error *password_verify(Passwords *p, Arena *a, Str password, Str hash
 
 /* ---- tokens (JWT, RFC 7519, HS256 and nothing else) ---- */
 
+#define TOKEN_MAX_BYTES 4096
+
 /* Compact form of {"alg":"HS256","typ":"JWT"} over the claims. The key is the
  * two parts one after the other. */
 Str token_sign(Arena *a, const Json *claims, Str key_first, Str key_second);
 
 /* Claims without checking the signature: to find out whose key to use. Checks
- * shape, size (4096 bytes), header alg HS256, JSON. Error 401 otherwise. */
+ * shape, size (TOKEN_MAX_BYTES), header alg HS256, JSON. Error 401 otherwise. */
 MUST_CHECK Error *token_read_unverified(Arena *a, Str token, Json **claims);
 
-/* Signature (constant time), `exp`, `nbf` and `iat` against the wall clock. */
+/* Signature (constant time), then `exp`, `nbf` and `iat` against the wall
+ * clock without leeway. A token without `exp` is refused, as is an empty key
+ * and any of the three that is not a whole number. Error 401; why goes to its
+ * cause only. */
 MUST_CHECK Error *token_verify(Arena *a, Str token, Str key_first, Str key_second, Json **claims);
 
-/* SHA-256, HMAC-SHA256, MD5 (for file sidecars only). `out` sizes 32, 32, 16. */
+/* ---- digests; these never fail ---- */
+
 void sha256(Str bytes, uint8_t out[32]);
 void hmac_sha256(Str key, Str bytes, uint8_t out[32]);
 

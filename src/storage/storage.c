@@ -1,0 +1,78 @@
+/* storage.c - opening the storage folder, and sweeping what a crash left. */
+#include "storage/storage_internal.h"
+
+#include "base/beneath.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A younger temporary file may belong to a server that is just handing over. */
+#define TEMP_FILE_LIVES_S 3600
+
+int folder_open(const Storage *s, const char *path)
+{
+    if (path[0] == 0) return fcntl(s->root, F_DUPFD_CLOEXEC, 0);
+    return beneath_open(s->root, path, O_RDONLY | O_DIRECTORY, BENEATH_NO_LINKS);
+}
+
+/* Removes temporary files of uploads that never came to their end. */
+static void sweep(int temp)
+{
+    int fd = openat(temp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        if (fd >= 0) close(fd);
+        return;
+    }
+    time_t now = time(NULL);
+    const struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        struct stat st;
+        if (entry->d_name[0] == '.') continue;
+        if (fstatat(temp, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (now - st.st_mtime > TEMP_FILE_LIVES_S) (void)unlinkat(temp, entry->d_name, 0);
+    }
+    closedir(dir);
+}
+
+static int open_folder_at(int parent, const char *name)
+{
+    if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST) return -1;
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out)
+{
+    Storage *s = arena_new(a, Storage, 1);
+    s->workers = workers;
+    s->root = open_folder_at(AT_FDCWD, arena_cstr(a, dir));
+    if (s->root < 0) return error_errno(a, errno, "open", dir);
+
+    s->temp = open_folder_at(s->root, TEMP_FOLDER);
+    if (s->temp < 0) {
+        int saved = errno;
+        close(s->root);
+        return error_errno(a, saved, "open " TEMP_FOLDER " in", dir);
+    }
+    sweep(s->temp);
+    (void)pthread_mutex_init(&s->lock, NULL); /* cannot fail with default attributes */
+    (void)pthread_cond_init(&s->idle, NULL);
+    *out = s;
+    return NULL;
+}
+
+void storage_close(Storage *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->pending > 0) pthread_cond_wait(&s->idle, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+
+    pthread_cond_destroy(&s->idle);
+    pthread_mutex_destroy(&s->lock);
+    close(s->temp);
+    close(s->root);
+}
