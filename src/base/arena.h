@@ -34,6 +34,10 @@ typedef struct Error Error;
  * arena holds in all; 0 means 64 MiB. */
 Arena *arena_create(const char *name, size_t limit_bytes);
 
+/* The same with another size of the first block than the usual 16 KB: for a
+ * great many arenas that stay small, or one that is known to get large. */
+Arena *arena_create_sized(const char *name, size_t limit_bytes, size_t first_bytes);
+
 /* Runs what arena_defer() registered, last first, and forgets everything
  * allocated. Keeps at most one block for the next round. */
 void arena_reset(Arena *a);
@@ -49,9 +53,17 @@ void *arena_alloc(Arena *a, size_t count, size_t size, size_t align)
 /* The same, not zeroed; for bytes that are overwritten at once. */
 char *arena_bytes(Arena *a, size_t size) __attribute__((returns_nonnull));
 
-/* Makes a block of arena_bytes() longer, in place when it was the latest one. */
+/* Not zeroed but aligned. */
+void *arena_take(Arena *a, size_t size, size_t align) __attribute__((returns_nonnull));
+
+/* Makes a block of arena_bytes() longer, in place when it was the latest one.
+ * The old address must not be used any more: a large block is moved. */
 char *arena_extend(Arena *a, char *old, size_t old_size, size_t new_size)
     __attribute__((returns_nonnull));
+
+/* Gives a block of arena_bytes() or arena_take() back early, where that is easy
+ * (it is the latest or a large one): for scratch space that may get large. */
+void arena_give_back(Arena *a, void *bytes, size_t size);
 
 /* Copies. arena_cstr() adds the NUL that libc wants; a text that itself holds
  * a NUL is cut there by libc, so check untrusted names first. */
@@ -66,11 +78,16 @@ Str str_lower(Arena *a, Str s); /* ASCII only */
 void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
 
 /* Runs work(arg). Returns its result, or, when the arena outgrew its limit on
- * the way, an error of status 500 with the arena's name as cause. Calls nest. */
+ * the way, an error of status 500 with the arena's name as cause; the arena then
+ * has 64 KiB more until its reset, so that the error can be told. Calls nest. */
 Error *arena_protect(Arena *a, Error *(*work)(void *arg), void *arg);
 
 /* Bytes handed out since the last reset, and the limit. */
 size_t arena_used(const Arena *a);
 size_t arena_limit(const Arena *a);
+
+/* What a single allocation could still take: lets a parser refuse an input with
+ * an error of its own instead of outgrowing the arena. */
+size_t arena_room(const Arena *a);
 
 #endif

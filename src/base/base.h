@@ -2,7 +2,7 @@
  *
  * This header gathers the three things that nearly every signature mentions.
  * The rest of base/ is taken one header at a time: buf.h (growing text),
- * map.h (hash map), log.h, clock.h, datetime.h, random.h, encoding.h, utf8.h.
+ * map.h (hash map), log.h, clock.h (dates too), random.h, encoding.h, utf8.h.
  */
 #ifndef CROFT_BASE_H
 #define CROFT_BASE_H

@@ -38,6 +38,9 @@ bool log_enabled(LogLevel level);
 void log_write(LogLevel level, const char *area, const char *message, const LogField *fields,
                size_t count);
 
+/* Says at once what was held back; for the end of the process and quiet times. */
+void log_flush(void);
+
 #define LOG_CALL(level, area, message, ...)                                                        \
     log_write(level, area, message, (const LogField[]){{0}, ##__VA_ARGS__} + 1,                    \
               sizeof((const LogField[]){{0}, ##__VA_ARGS__}) / sizeof(LogField) - 1)

@@ -7,6 +7,9 @@
 
 bool utf8_valid(Str s);
 
+/* Bytes of the first code point of any text; 0 when it is invalid, cut or empty. */
+size_t utf8_sequence(Str s);
+
 /* Code points in a valid text. */
 size_t utf8_length(Str s);
 

@@ -1,0 +1,135 @@
+/* map.c - hash map from Str to pointer, in insertion order.
+ *
+ * Entries stand in an array in the order they came; a table of twice that size
+ * holds their positions plus one, 0 being empty, found by linear probing:
+ *
+ *     slots    0 2 0 0 1 0 3 0
+ *     entries  "b" "a" "c"
+ *
+ * A removed entry stays in both, marked dead, until the next growth.
+ */
+#include "base/map.h"
+#include "base/base.h"
+
+typedef struct {
+    MapEntry pair;
+    uint64_t hash;
+    bool live;
+} Entry;
+
+struct Map {
+    Arena *arena;
+    Entry *entries;
+    uint32_t *slots;
+    size_t count, cap; /* entries, the dead ones included */
+    size_t live;
+    size_t mask; /* slots - 1 */
+};
+
+static void place(Map *m, size_t position)
+{
+    size_t i = m->entries[position].hash & m->mask;
+    while (m->slots[i]) {
+        i = (i + 1) & m->mask;
+    }
+    m->slots[i] = (uint32_t)position + 1;
+}
+
+/* Moves what lives to new arrays for `cap` entries. */
+static void rebuild(Map *m, size_t cap)
+{
+    assert(cap < UINT32_MAX / 2);
+    const Entry *old = m->entries;
+    size_t old_count = m->count;
+    size_t slots = 8;
+    while (slots < cap * 2) {
+        slots *= 2;
+    }
+    m->entries = arena_take(m->arena, cap * sizeof(Entry), alignof(Entry));
+    m->slots = arena_new(m->arena, uint32_t, slots);
+    m->mask = slots - 1;
+    m->cap = cap;
+    m->count = 0;
+    for (size_t i = 0; i < old_count; i++) {
+        if (!old[i].live) continue;
+        m->entries[m->count] = old[i];
+        place(m, m->count++);
+    }
+}
+
+Map *map_new(Arena *a, size_t expected)
+{
+    Map *m = arena_new(a, Map, 1);
+    m->arena = a;
+    rebuild(m, MAX(expected, (size_t)4));
+    return m;
+}
+
+static Entry *find(const Map *m, Str key, uint64_t hash)
+{
+    size_t i = hash & m->mask;
+    while (m->slots[i]) {
+        Entry *e = &m->entries[m->slots[i] - 1];
+        if (e->hash == hash && e->live && str_eq(e->pair.key, key)) return e;
+        i = (i + 1) & m->mask;
+    }
+    return NULL;
+}
+
+static Entry *lookup(const Map *m, Str key)
+{
+    return find(m, key, hash_bytes(key.ptr, key.len));
+}
+
+void *map_get(const Map *m, Str key)
+{
+    const Entry *e = lookup(m, key);
+    return e ? e->pair.value : NULL;
+}
+
+bool map_has(const Map *m, Str key)
+{
+    return lookup(m, key) != NULL;
+}
+
+void *map_put(Map *m, Str key, void *value)
+{
+    uint64_t hash = hash_bytes(key.ptr, key.len);
+    Entry *e = find(m, key, hash);
+    if (e) {
+        void *previous = e->pair.value;
+        e->pair.value = value;
+        return previous;
+    }
+    if (m->count == m->cap) rebuild(m, MAX(m->live * 2, (size_t)4));
+    m->entries[m->count] = (Entry){
+        {key, value},
+        hash, true
+    };
+    place(m, m->count++);
+    m->live++;
+    return NULL;
+}
+
+void *map_remove(Map *m, Str key)
+{
+    Entry *e = lookup(m, key);
+    if (!e) return NULL;
+    e->live = false;
+    m->live--;
+    return e->pair.value;
+}
+
+size_t map_count(const Map *m)
+{
+    return m->live;
+}
+
+const MapEntry *map_next(const Map *m, size_t *at)
+{
+    while (*at < m->count) {
+        const Entry *e = &m->entries[(*at)++];
+        if (e->live) return &e->pair;
+    }
+    return NULL;
+}
