@@ -45,14 +45,18 @@ struct JsonMember {
     Json value;
 };
 
+/* 0 stands for the default. No depth beyond JSON_DEPTH_MAX is granted: writing,
+ * copying and comparing use a frame of the C stack a level. */
 typedef struct {
     size_t depth; /* default 100 */
     size_t nodes; /* values in all; default 1,000,000 */
 } JsonLimits;
+#define JSON_DEPTH_MAX 512
 
 /* Reads one document and nothing else but blanks. Errors (status 400, no
- * field): code "json_invalid"; "json_too_deep"; "json_too_large". `limits` may
- * be NULL. Strings without escapes point into `text`, which must live as long
+ * field): code "json_invalid"; "json_too_deep"; "json_too_large", which is also
+ * what a document gets that the arena has no room for. `limits` may be NULL;
+ * *out is untouched on failure. Strings without escapes point into `text`, which must live as long
  * as the result. */
 MUST_CHECK Error *json_parse(Arena *a, Str text, const JsonLimits *limits, Json **out);
 
@@ -83,6 +87,11 @@ Json *json_new_object(Arena *a);
 Json *json_set(Arena *a, Json *object, Str key, const Json *value);
 Json *json_push(Arena *a, Json *array, const Json *value);
 bool json_remove(Json *object, Str key);
+/* json_set() for a key that is known to be new: does not look for it. Look-ups
+ * walk the members, so building a large object with json_set() takes quadratic
+ * time. Members and items move when their container grows: a pointer to one is
+ * good until the next json_set(), json_add() or json_push() to that container. */
+Json *json_add(Arena *a, Json *object, Str key, const Json *value);
 Json *json_set_str(Arena *a, Json *object, Str key, Str value);
 Json *json_set_number(Arena *a, Json *object, Str key, double value);
 Json *json_set_bool(Arena *a, Json *object, Str key, bool value);
