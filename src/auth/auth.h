@@ -21,6 +21,12 @@ MUST_CHECK Error *auth_load(Req *req, Context *cx);
 MUST_CHECK Error *auth_find_by_token(App *app, Arena *a, const Schema *schema, Str token,
                                      TokenKind kind, Record **out, Json **claims);
 
+/* What rules and guards see of a record of an auth collection as the caller. */
+AuthInfo *auth_info_of(Arena *a, const Record *r);
+
+/* True when settings.superuserIPs keep superusers away from this address. */
+bool superuser_ip_refused(const Settings *settings, Str ip);
+
 /* A fresh token of a record. `duration_s` 0 = the collection's. */
 Str auth_token_new(Arena *a, const Record *r, TokenKind kind, int64_t duration_s, bool refreshable);
 
@@ -31,7 +37,11 @@ MUST_CHECK Error *rate_limit_check(Req *req, Context *cx);
 MUST_CHECK Error *superuser_upsert(App *app, Arena *a, Str email, Str password, bool *created);
 MUST_CHECK Error *superuser_create(App *app, Arena *a, Str email, Str password);
 MUST_CHECK Error *superuser_update(App *app, Arena *a, Str email, Str password);
-MUST_CHECK Error *superuser_delete(App *app, Arena *a, Str email);
+/* *existed false when there was nothing to delete; 400 for the only one. */
+MUST_CHECK Error *superuser_delete(App *app, Arena *a, Str email, bool *existed);
+
+/* Is there a superuser other than the installer account? */
+MUST_CHECK Error *superuser_exists(App *app, Arena *a, bool *exists);
 
 /* First run (api: auth §11): when there is no superuser, makes the installer
  * account and returns its 30-minute token; empty when there is one. */

@@ -1,0 +1,242 @@
+/* sessions.c - what follows once it is known who signs in: the standard auth
+ * response (api: auth §3), refresh, impersonation, and the list of methods.
+ *
+ * Each route's order of refusals is the contract's: unknown collection, then
+ * the rate limit (before the handler), then the guard, then the type.
+ */
+#include "auth/auth_internal.h"
+
+#include "base/log.h"
+
+Error *auth_route_collection(Req *req, const Collection **out)
+{
+    return req_collection(req, S("Missing or invalid collection context."), out);
+}
+
+Error *auth_collection_check(Req *req, const Collection *c)
+{
+    if (c->type == COLLECTION_AUTH) return NULL;
+    return error_new(req->arena, 404, S("Missing or invalid auth collection context."));
+}
+
+/* ---- the standard response ---- */
+
+typedef struct {
+    const Context *cx;
+    Record *record;
+    const ExpandNode *expand;
+    RequestInfo self; /* the request as the new caller would make it */
+    bool allowed;
+} RespondWork;
+
+static Error *rule_and_expand(Tx *tx, void *arg)
+{
+    RespondWork *w = arg;
+    const Record *r = w->record;
+    const Rule *rule = &r->collection->rules[RULE_AUTH];
+    w->record->expand = NULL;
+
+    w->allowed = context_is_superuser(w->cx) || (!rule->is_null && rule->text.len == 0);
+    if (!w->allowed && !rule->is_null) {
+        const Filter *filter = rule_filter(r->collection, RULE_AUTH);
+        if (filter) {
+            Error *err = rule_matches_row(tx, w->cx->schema, r->collection, filter, record_id(r),
+                                          &w->cx->info, &w->allowed);
+            if (err) return err;
+        }
+    }
+    if (!w->allowed || !w->expand) return NULL;
+    return records_expand(tx, w->cx->schema, &w->record, 1, w->expand, &w->self);
+}
+
+Error *auth_respond(Req *req, Res *res, Record *r, Str method, Str token)
+{
+    Context *cx = req_context(req);
+    Arena *a = req->arena;
+    AuthInfo *self = auth_info_of(a, r);
+
+    if (self->is_superuser && superuser_ip_refused(cx->settings, cx->real_ip)) {
+        log_warn("auth", "superuser sign-in refused by address", LOG_STR("id", self->id),
+                 LOG_STR("ip", cx->real_ip));
+        return error_status(a, 403);
+    }
+
+    if (method.len) cx->info.context = method;
+    RespondWork work = {.cx = cx, .record = r, .self = cx->info};
+    work.self.auth = self;
+    work.self.context = S("default");
+    Str expand = req_query(req, S("expand"));
+    if (expand.len) work.expand = expand_parse(a, expand);
+    Error *err = db_read(cx->app->db, a, rule_and_expand, &work);
+    if (err) return err;
+    if (!work.allowed) {
+        log_warn("auth", "sign-in refused by rule", LOG_STR("collection", self->collection_name),
+                 LOG_STR("id", self->id), LOG_STR("ip", cx->real_ip));
+        return error_new(
+            a, 403, S("The request doesn't satisfy the collection requirements to authenticate."));
+    }
+
+    if (method.len) {
+        bool answered = false;
+        err = mfa_check(req, res, r, method, &answered);
+        if (err || answered) return err;
+        log_info("auth", "signed in", LOG_STR("collection", self->collection_name),
+                 LOG_STR("id", self->id), LOG_STR("method", method), LOG_STR("ip", cx->real_ip));
+    }
+
+    if (token.len == 0) token = auth_token_new(a, r, TOKEN_AUTH, 0, true);
+    r->email_shown = true;
+    Buf out = buf_new(a, 1024);
+    buf_add(&out, S("{\"record\":"));
+    record_write_json(&out, r, self);
+    buf_add(&out, S(",\"token\":"));
+    json_write_string(&out, token);
+    buf_char(&out, '}');
+    buf_char(&out, '\n');
+    return res_json_text(res, 200, buf_str(&out));
+}
+
+/* ---- POST /api/collections/{collection}/auth-refresh
+ *
+ *   200   {"record", "token"}: a fresh token, or the same one when it is not
+ *         refreshable (impersonation)
+ *   401   no valid token
+ *   403   a token of another collection
+ */
+static Error *handle_auth_refresh(Req *req, Res *res)
+{
+    const Collection *c;
+    Error *err = auth_route_collection(req, &c);
+    if (err) return err;
+    err = require_same_collection_auth(req, c);
+    if (err) return err;
+    err = auth_collection_check(req, c);
+    if (err) return err;
+
+    Context *cx = req_context(req);
+    Record *r;
+    err = auth_record_read(cx->app, req->arena, c, cx->auth->id, &r);
+    if (err) return err;
+    return auth_respond(req, res, r, S(""), cx->token_refreshable ? S("") : cx->token);
+}
+
+/* A whole number of seconds, 0 when absent. */
+static Error *duration_read(Req *req, const Body *body, int64_t *out)
+{
+    Arena *a = req->arena;
+    const Json *value = json_get(body->data, S("duration"));
+    double seconds = 0;
+    if (json_is(value, JSON_NUMBER)) seconds = value->number;
+    else if (value && value->type != JSON_NULL && !(body->is_form && json_is(value, JSON_STRING)))
+        return error_new(a, 400, S("An error occurred while loading the submitted data."));
+
+    if (seconds < 0) {
+        Json *params = json_new_object(a);
+        json_set_number(a, params, S("threshold"), 0);
+        return error_summary(
+            error_field_params(a, S("duration"), "validation_min_greater_equal_than_required",
+                               S("Must be no less than 0."), params),
+            S("An error occurred while validating the submitted data."));
+    }
+    if (seconds > 94670856) seconds = 94670856; /* three years, as for stored durations */
+    *out = (int64_t)seconds;
+    return NULL;
+}
+
+/* ---- POST /api/collections/{collection}/impersonate/{id}
+ *
+ *   body  {"duration": seconds}, optional
+ *   200   {"record", "token"}: a token that cannot be refreshed
+ *   401, 403   not a superuser
+ *   404   no such record
+ */
+static Error *handle_impersonate(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+    const Collection *c;
+    err = req_collection(req, S("Missing or invalid auth collection context."), &c);
+    if (err) return err;
+    err = auth_collection_check(req, c);
+    if (err) return err;
+
+    Context *cx = req_context(req);
+    Record *r;
+    err = auth_record_read(cx->app, req->arena, c, req_param(req, "id"), &r);
+    if (err) return err;
+    Body body;
+    err = auth_body(req, &body);
+    if (err) return err;
+    int64_t duration_s = 0;
+    err = duration_read(req, &body, &duration_s);
+    if (err) return err;
+
+    log_info("auth", "impersonation", LOG_STR("superuser", cx->auth->id),
+             LOG_STR("collection", c->name), LOG_STR("id", record_id(r)),
+             LOG_STR("ip", cx->real_ip));
+    Str token = auth_token_new(req->arena, r, TOKEN_AUTH, duration_s, false);
+    return auth_respond(req, res, r, S(""), token);
+}
+
+static Json *json_method(Arena *a, bool enabled, int64_t duration_s)
+{
+    Json *method = json_new_object(a);
+    json_set_bool(a, method, S("enabled"), enabled);
+    json_set_number(a, method, S("duration"), enabled ? (double)duration_s : 0);
+    return method;
+}
+
+static bool has_identity_field(const AuthOptions *auth, Str name)
+{
+    for (size_t i = 0; i < auth->identity_field_count; i++) {
+        if (str_eq(auth->identity_fields[i], name)) return auth->password_enabled;
+    }
+    return false;
+}
+
+/* ---- GET /api/collections/{collection}/auth-methods
+ *
+ * Sign-in by OAuth2 is not served yet, so it is told as switched off whatever
+ * the collection says: a client must not be sent where nobody answers.
+ */
+static Error *handle_auth_methods(Req *req, Res *res)
+{
+    Arena *a = req->arena;
+    const Collection *c;
+    Error *err = auth_route_collection(req, &c);
+    if (err) return err;
+    err = auth_collection_check(req, c);
+    if (err) return err;
+    const AuthOptions *auth = &c->auth;
+
+    Json *fields = json_new_array(a);
+    for (size_t i = 0; auth->password_enabled && i < auth->identity_field_count; i++)
+        json_push(a, fields, json_new_string(a, auth->identity_fields[i]));
+    Json *password = json_new_object(a);
+    json_set(a, password, S("identityFields"), fields);
+    json_set_bool(a, password, S("enabled"), auth->password_enabled);
+
+    Json *oauth2 = json_new_object(a);
+    json_set(a, oauth2, S("providers"), json_new_array(a));
+    json_set_bool(a, oauth2, S("enabled"), false);
+
+    Json *all = json_new_object(a);
+    json_set(a, all, S("password"), password);
+    json_set(a, all, S("oauth2"), oauth2);
+    json_set(a, all, S("mfa"), json_method(a, auth->mfa_enabled, auth->mfa_duration_s));
+    json_set(a, all, S("otp"), json_method(a, false, 0));
+    json_set(a, all, S("authProviders"), json_new_null(a));
+    json_set_bool(a, all, S("usernamePassword"), has_identity_field(auth, S("username")));
+    json_set_bool(a, all, S("emailPassword"), has_identity_field(auth, S("email")));
+    return res_json(res, 200, all);
+}
+
+const Route auth_routes[] = {
+    {"GET", "/api/collections/{collection}/auth-methods", handle_auth_methods, 0,
+     "listAuthMethods"},
+    {"POST", "/api/collections/{collection}/auth-with-password", handle_auth_with_password, 0,
+     "authWithPassword auth"},
+    {"POST", "/api/collections/{collection}/auth-refresh", handle_auth_refresh, 0, "authRefresh"},
+    {"POST", "/api/collections/{collection}/impersonate/{id}", handle_impersonate, 0, NULL},
+};
+const size_t auth_route_count = COUNT(auth_routes);
