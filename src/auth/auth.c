@@ -82,7 +82,7 @@ static Error *find_record(Tx *tx, void *arg)
     return record_find(tx, w->collection, w->id, &w->record);
 }
 
-Error *auth_record_read(App *app, Arena *a, const Collection *c, Str id, Record **out)
+Error *auth_record_find(App *app, Arena *a, const Collection *c, Str id, Record **out)
 {
     FindWork work = {.collection = c, .id = id};
     Error *err = db_read(app->db, a, find_record, &work);
@@ -113,7 +113,7 @@ Error *auth_find_by_token(App *app, Arena *a, const Schema *schema, Str token, T
     if (!c || c->type != COLLECTION_AUTH) return token_refused(a, "of no auth collection");
 
     Record *record;
-    err = auth_record_read(app, a, c, id, &record);
+    err = auth_record_find(app, a, c, id, &record);
     if (err) return err->status == 404 ? token_refused(a, "of no record") : err;
 
     Str key = record_str(record, S("tokenKey"));

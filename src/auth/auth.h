@@ -21,6 +21,9 @@ MUST_CHECK Error *auth_load(Req *req, Context *cx);
 MUST_CHECK Error *auth_find_by_token(App *app, Arena *a, const Schema *schema, Str token,
                                      TokenKind kind, Record **out, Json **claims);
 
+/* Reads one record in a transaction of its own; 404 when absent. No rules. */
+MUST_CHECK Error *auth_record_find(App *app, Arena *a, const Collection *c, Str id, Record **out);
+
 /* What rules and guards see of a record of an auth collection as the caller. */
 AuthInfo *auth_info_of(Arena *a, const Record *r);
 

@@ -38,9 +38,6 @@ Error *auth_respond(Req *req, Res *res, Record *r, Str method, Str token);
  * that 401 {"mfaId": …} was sent and nothing else must follow. */
 MUST_CHECK Error *mfa_check(Req *req, Res *res, const Record *r, Str method, bool *answered);
 
-/* Reads one record outside of a transaction; 404 when absent. */
-MUST_CHECK Error *auth_record_read(App *app, Arena *a, const Collection *c, Str id, Record **out);
-
 Error *handle_auth_with_password(Req *req, Res *res);
 
 /* The change feed's ear: a new superuser ends the installer account. */

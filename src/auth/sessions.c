@@ -115,7 +115,7 @@ static Error *handle_auth_refresh(Req *req, Res *res)
 
     Context *cx = req_context(req);
     Record *r;
-    err = auth_record_read(cx->app, req->arena, c, cx->auth->id, &r);
+    err = auth_record_find(cx->app, req->arena, c, cx->auth->id, &r);
     if (err) return err;
     return auth_respond(req, res, r, S(""), cx->token_refreshable ? S("") : cx->token);
 }
@@ -162,7 +162,7 @@ static Error *handle_impersonate(Req *req, Res *res)
 
     Context *cx = req_context(req);
     Record *r;
-    err = auth_record_read(cx->app, req->arena, c, req_param(req, "id"), &r);
+    err = auth_record_find(cx->app, req->arena, c, req_param(req, "id"), &r);
     if (err) return err;
     Body body;
     err = auth_body(req, &body);

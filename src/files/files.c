@@ -1,0 +1,170 @@
+/* files.c - downloads of record files, and the tokens for protected ones
+ * (api: files §4, §6).
+ *
+ * Every way in which a download can fail looks the same, 404, so that nothing
+ * can be learnt about what is there. The Authorization header plays no part:
+ * a browser's <img> cannot send it, which is what file tokens are for.
+ */
+#include "files/files_internal.h"
+
+#include "base/log.h"
+
+typedef struct {
+    const Schema *schema;
+    const Collection *collection;
+    Str record_id, name;
+    FilePlace place;
+} PlaceWork;
+
+static Error *find_place(Tx *tx, void *arg)
+{
+    PlaceWork *w = arg;
+    return file_place_find(tx, w->schema, w->collection, w->record_id, w->name, &w->place);
+}
+
+typedef struct {
+    const Schema *schema;
+    const Collection *collection;
+    Str record_id;
+    RequestInfo info;
+    bool allowed;
+} RuleWork;
+
+static Error *check_rule(Tx *tx, void *arg)
+{
+    RuleWork *w = arg;
+    const Rule *rule = &w->collection->rules[RULE_VIEW];
+    w->allowed = !rule->is_null && rule->text.len == 0;
+    if (w->allowed || rule->is_null) return NULL;
+    const Filter *filter = rule_filter(w->collection, RULE_VIEW);
+    if (!filter) return NULL;
+    return rule_matches_row(tx, w->schema, w->collection, filter, w->record_id, &w->info,
+                            &w->allowed);
+}
+
+/* Who the `token` parameter speaks for; NULL for a guest. */
+static Error *token_owner(Req *req, const AuthInfo **out)
+{
+    Context *cx = req_context(req);
+    *out = NULL;
+    Str token = req_query(req, S("token"));
+    if (token.len == 0 || token.len > TOKEN_MAX_BYTES) return NULL;
+    Record *owner;
+    Json *claims;
+    Error *err = auth_find_by_token(cx->app, req->arena, cx->schema, token, TOKEN_FILE, &owner,
+                                    &claims);
+    if (err) return err->status == 401 ? NULL : err;
+    const AuthInfo *auth = auth_info_of(req->arena, owner);
+    if (auth->is_superuser && superuser_ip_refused(cx->settings, cx->real_ip)) return NULL;
+    *out = auth;
+    return NULL;
+}
+
+static Error *protection_check(Req *req, const Collection *c, Str record_id)
+{
+    Context *cx = req_context(req);
+    const AuthInfo *owner;
+    Error *err = token_owner(req, &owner);
+    if (err) return err;
+    if (owner && owner->is_superuser) return NULL;
+
+    RuleWork work = {.schema = cx->schema, .collection = c, .record_id = record_id,
+                     .info = cx->info};
+    work.info.context = S("protectedFile");
+    work.info.method = S("GET");
+    work.info.auth = owner;
+    err = db_read(cx->app->db, req->arena, check_rule, &work);
+    if (err) return err;
+    return work.allowed ? NULL : error_status(req->arena, 404);
+}
+
+static bool is_true(Str s)
+{
+    return str_eq(s, S("1")) || str_eq(s, S("t")) || str_eq(s, S("T")) || str_eq(s, S("true")) ||
+           str_eq(s, S("TRUE")) || str_eq(s, S("True"));
+}
+
+static Error *file_send(Req *req, Res *res, const FilePlace *place, Str name)
+{
+    Arena *a = req->arena;
+    Str key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id),
+                         STR_ARG(place->origin_id), STR_ARG(name));
+    int fd;
+    BlobInfo info;
+    Error *err = storage_open_blob(req_context(req)->app->storage, a, key, &fd, &info);
+    if (err) return err;
+
+    bool is_inline = file_is_inline(info.content_type) && !is_true(req_query(req, S("download")));
+    res_header(res, S("Content-Disposition"), file_disposition(a, name, is_inline));
+    res_header(res, S("Content-Security-Policy"),
+               S("default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox"));
+    res_header(res, S("Cache-Control"), S("max-age=2592000, stale-while-revalidate=86400"));
+    res_header_remove(res, S("X-Frame-Options"));
+    ResFile file = {
+        .fd = fd,
+        .size_bytes = info.size_bytes,
+        .modified_ms = info.modified_ms,
+        .content_type = file_content_type(name, info.content_type),
+    };
+    return res_file(res, &file);
+}
+
+static Error *download(Req *req, Res *res)
+{
+    Context *cx = req_context(req);
+    const Collection *c;
+    Error *err = req_collection(req, S(""), &c);
+    if (err) return err;
+
+    PlaceWork work = {.schema = cx->schema, .collection = c, .record_id = req_param(req, "record"),
+                      .name = req_param(req, "name")};
+    err = db_read(cx->app->db, req->arena, find_place, &work);
+    if (err) return err;
+    if (work.place.field->is_protected) {
+        err = protection_check(req, c, work.record_id);
+        if (err) return err;
+    }
+    return file_send(req, res, &work.place, work.name);
+}
+
+/* GET /api/files/{collection}/{record}/{name}
+ *
+ *   query  download=1 as an attachment; token= for protected files
+ *   200    the file, 206 a range of it, 304 not modified
+ *   404    anything else
+ */
+static Error *handle_download(Req *req, Res *res)
+{
+    Error *err = download(req, res);
+    if (!err || err->status >= 500 || res_status(res)) return err;
+    Error *said = error_status(req->arena, 404);
+    said->cause = err->cause;
+    return said;
+}
+
+/* POST /api/files/token
+ *
+ *   200   {"token"}: opens protected files that the caller may view, for the
+ *         collection's fileToken.duration
+ *   401   not signed in
+ */
+static Error *handle_token(Req *req, Res *res)
+{
+    Error *err = require_auth(req);
+    if (err) return err;
+    Context *cx = req_context(req);
+    Record *r;
+    err = auth_record_find(cx->app, req->arena, cx->auth->collection, cx->auth->id, &r);
+    if (err) return err;
+
+    Json *answer = json_new_object(req->arena);
+    json_set_str(req->arena, answer, S("token"),
+                 auth_token_new(req->arena, r, TOKEN_FILE, 0, false));
+    return res_json(res, 200, answer);
+}
+
+const Route file_routes[] = {
+    {"POST", "/api/files/token", handle_token, 0, NULL},
+    {"GET", "/api/files/{collection}/{record}/{name}", handle_download, 0, "file"},
+};
+const size_t file_route_count = COUNT(file_routes);
