@@ -1,0 +1,203 @@
+// server.mjs - a real croft on a free port with an empty folder, for one test file.
+//
+//   const server = await startServer();
+//   const pb = server.client();                 the unmodified SDK, as guest
+//   const admin = await server.admin();         signed in as superuser
+//   after(() => server.stop());
+//
+// CROFT names the binary. With PEER=<a PocketBase binary> the same tests run against PocketBase,
+// to tell a wrong test from a wrong server.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { File as NodeFile } from 'node:buffer';
+import PocketBase from 'pocketbase';
+
+globalThis.File ??= NodeFile; // a global only from Node 20 on
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const PEER = process.env.PEER ?? '';
+const BINARY = PEER || process.env.CROFT || join(ROOT, 'build/croft');
+export const OWNER = { email: 'owner@example.com', password: 'owner-password-1' };
+
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const s = net.createServer();
+    s.once('error', reject);
+    s.listen(0, '127.0.0.1', () => {
+      const { port } = s.address();
+      s.close(() => resolve(port));
+    });
+  });
+}
+
+export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+
+/** Polls until `what()` is truthy; fails after `ms`. */
+export async function until(what, ms = 5000, step = 20) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await what();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await sleep(step);
+  }
+}
+
+/** Runs croft to its end: {status, stdout, stderr}. */
+export function run(args, { input, env } = {}) {
+  try {
+    const stdout = execFileSync(BINARY, args, {
+      input, env: { ...process.env, ...env }, timeout: 30000, stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8',
+    });
+    return { status: 0, stdout, stderr: '' };
+  } catch (err) {
+    return { status: err.status, stdout: err.stdout ?? '', stderr: err.stderr ?? '' };
+  }
+}
+
+/**
+ * @param {object} [options]
+ * @param {string}   [options.dir]     data folder to use (kept at stop); default a new one
+ * @param {string[]} [options.flags]   more flags for `serve`
+ * @param {object}   [options.env]     more environment
+ * @param {boolean}  [options.owner]   make the superuser OWNER first (default true)
+ * @param {number}   [options.port]
+ * @param {string[]} [options.wrapper] a command to run croft under (strace, prlimit ...)
+ */
+export async function startServer(options = {}) {
+  const port = options.port ?? (await freePort());
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'croft-e2e-'));
+  const data = join(dir, 'data');
+  if (options.owner !== false) {
+    const made = run(['superuser', 'upsert', OWNER.email, OWNER.password, '--dir', data]);
+    if (made.status !== 0) throw new Error(`superuser upsert failed: ${made.stderr}${made.stdout}`);
+  }
+  const command = [...(options.wrapper ?? []), BINARY, 'serve', '--dir', data,
+    '--http', `127.0.0.1:${port}`, ...(options.flags ?? [])];
+  const child = spawn(command[0], command.slice(1), {
+    cwd: dir, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const server = {
+    port, dir, data, child, output: '', exited: null,
+    url: `http://127.0.0.1:${port}`,
+    client() {
+      const pb = new PocketBase(server.url);
+      pb.autoCancellation(false);
+      return pb;
+    },
+    async admin() {
+      const pb = server.client();
+      await pb.collection('_superusers').authWithPassword(OWNER.email, OWNER.password);
+      return pb;
+    },
+    /** One request with Node's own client: {status, headers, body, json}. */
+    request: (method, path, more) => request(port, method, path, more),
+    raw: (text, more) => raw(port, text, more),
+    /** Process ids of the workers: the supervisor's children. */
+    workers() {
+      try {
+        return readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+      } catch {
+        return [];
+      }
+    },
+    /** Stops gently; removes the folder unless it was given or is kept. */
+    async stop({ signal = 'SIGTERM', keep = !!options.dir } = {}) {
+      if (server.exited === null) child.kill(signal);
+      const code = await server.done;
+      if (!keep) rmSync(dir, { recursive: true, force: true });
+      return code;
+    },
+  };
+  server.done = new Promise((resolve) => child.on('exit', (code, signal) => {
+    server.exited = signal ?? code;
+    resolve(server.exited);
+  }));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes) => {
+      server.output = (server.output + bytes).slice(-200000);
+      if (process.env.E2E_VERBOSE) process.stderr.write(bytes);
+    });
+  try {
+    await until(async () => {
+      if (server.exited !== null) throw new Error(`server ended with ${server.exited}:\n${server.output}`);
+      return (await request(port, 'GET', '/api/health').catch(() => null))?.status === 200;
+    }, 30000);
+  } catch (err) {
+    child.kill('SIGKILL');
+    throw new Error(`${err.message}\n${server.output}`);
+  }
+  return server;
+}
+
+export function request(port, method, path, { headers = {}, body, agent, timeout = 20000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const data = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const all = { ...headers };
+    if (data !== undefined && data !== body && !all['Content-Type']) all['Content-Type'] = 'application/json';
+    if (data !== undefined && all['Content-Length'] === undefined) all['Content-Length'] = Buffer.byteLength(data);
+    const req = http.request({ host: '127.0.0.1', port, method, path, headers: all, agent: agent ?? false, timeout }, (res) => {
+      const parts = [];
+      res.on('data', (p) => parts.push(p));
+      res.on('error', reject);
+      res.on('end', () => {
+        const bytes = Buffer.concat(parts);
+        let json = null;
+        try {
+          json = JSON.parse(bytes);
+        } catch { /* not JSON */ }
+        resolve({ status: res.statusCode, headers: res.headers, bytes, body: bytes.toString(), json });
+      });
+    });
+    req.on('timeout', () => req.destroy(new Error('request timed out')));
+    req.on('error', reject);
+    req.end(data);
+  });
+}
+
+/** Sends bytes over a fresh connection, gives all that comes back until it closes or `ms` pass. */
+export function raw(port, text, { ms = 2000, end = false } = {}) {
+  return new Promise((resolve) => {
+    const parts = [];
+    let closed = false;
+    const socket = net.connect(port, '127.0.0.1', () => (end ? socket.end(text) : socket.write(text)));
+    const finish = () => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ text: Buffer.concat(parts).toString('latin1'), closed });
+    };
+    const timer = setTimeout(finish, ms);
+    socket.on('data', (p) => parts.push(p));
+    socket.on('error', () => { closed = true; });
+    socket.on('close', () => {
+      closed = true;
+      finish();
+    });
+  });
+}
+
+/** The error of a promise that must fail; asserts the status when given. */
+export async function failure(promise, status) {
+  try {
+    await promise;
+  } catch (err) {
+    if (status !== undefined && err.status !== status)
+      throw new Error(`expected status ${status}, got ${err.status}: ${JSON.stringify(err.response)} ${err.message}`);
+    return err;
+  }
+  throw new Error('expected a failure, but it worked');
+}
+
+/** {field: code} of a failed call. */
+export const codes = (err) => Object.fromEntries(Object.entries(err.response?.data ?? {}).map(([k, v]) => [k, v.code]));
+
+export const text = (name, more = {}) => ({ name, type: 'text', ...more });
+export const autodates = [
+  { name: 'created', type: 'autodate', onCreate: true },
+  { name: 'updated', type: 'autodate', onCreate: true, onUpdate: true },
+];
