@@ -19,8 +19,9 @@ void buf_grow(Buf *b, size_t extra)
     if (__builtin_add_overflow(b->len, extra, &wanted)) wanted = SIZE_MAX;
     if (__builtin_mul_overflow(b->cap, 2, &cap)) cap = SIZE_MAX;
     cap = MAX(MAX(cap, wanted), (size_t)SMALLEST);
-    /* Near the arena's limit take what is needed instead of twice as much. */
-    if (cap > arena_room(b->arena)) cap = MAX(wanted, (size_t)SMALLEST);
+    /* Near the arena's limit half of what is left, instead of twice as much. */
+    size_t room = arena_room(b->arena);
+    if (cap > room) cap = MAX(wanted, b->cap + room / 2);
     b->ptr = arena_extend(b->arena, b->ptr, b->cap, cap);
     b->cap = cap;
 }

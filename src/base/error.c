@@ -89,7 +89,10 @@ Error *error_errno(Arena *a, int errno_value, const char *operation, Str subject
 }
 
 /* Formats into `buffer` or, when it is too small, into the arena. */
-static Str format_args(Arena *a, char *buffer, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 4, 0), nonnull(4))) static Str format_args(Arena *a, char *buffer,
+                                                                         size_t size,
+                                                                         const char *format,
+                                                                         va_list args)
 {
     va_list again;
     va_copy(again, args);

@@ -54,10 +54,17 @@ bool log_enabled(LogLevel level)
     return (int)level >= atomic_load_explicit(&minimum_level, memory_order_relaxed);
 }
 
+/* What may still be added: nothing once a closing quote stands in the tail. */
+static size_t line_room(const Line *l)
+{
+    size_t most = sizeof l->text - TAIL;
+    return l->full || l->len > most ? 0 : most - l->len;
+}
+
 /* All or nothing. */
 static bool line_add(Line *l, Str s)
 {
-    if (l->full || s.len > sizeof l->text - TAIL - l->len) {
+    if (s.len > line_room(l)) {
         l->full = true;
         return false;
     }
@@ -130,7 +137,7 @@ static void line_key(Line *l, const char *key)
 static void line_field(Line *l, const LogField *f)
 {
     /* The key and the start of its value go together, or JSON would break. */
-    if (l->full || strlen(f->key) + 40 > sizeof l->text - TAIL - l->len) {
+    if (strlen(f->key) + 40 > line_room(l)) {
         l->full = true;
         return;
     }
