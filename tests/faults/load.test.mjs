@@ -1,0 +1,191 @@
+// load.test.mjs - crowds, sloths and gluttons: others are served all the same.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { after, before, test } from 'node:test';
+import { raw, request, sleep, startServer, text, until } from '../e2e/server.mjs';
+import { cpuTicks, crowd, makeNotes, percentile, rss } from './faults.mjs';
+
+let server, admin;
+before(async () => {
+  server = await startServer({ flags: ['--limit', 'header_timeout_ms=1500', '--limit', 'body_grace_ms=1000', '--limit', 'write_stall_ms=2000'] });
+  admin = await server.admin();
+  await makeNotes(admin);
+});
+after(() => server.stop());
+
+/** Latencies in ms of GET `path` asked again and again for `ms`. */
+async function latencies(port, path, ms, clients = 2) {
+  const all = [];
+  const c = crowd(port, clients, async (i, turn, send) => {
+    const start = performance.now();
+    const r = await send('GET', path);
+    assert.equal(r.status, 200);
+    all.push(performance.now() - start);
+  });
+  await sleep(ms);
+  await c.stop();
+  return all;
+}
+
+function connectMany(port, count, onSocket) {
+  return Promise.all(Array.from({ length: count }, (_, i) => new Promise((resolve) => {
+    const s = net.connect(port, '127.0.0.1', () => {
+      onSocket?.(s, i);
+      resolve(s);
+    });
+    s.on('error', () => resolve(s));
+  })));
+}
+
+test('a runaway filter in ten connections: point reads keep a p99 under 20 ms', { timeout: 180e3 }, async () => {
+  await admin.settings.update({ batch: { enabled: true, maxRequests: 1000, timeout: 60 } });
+  const rows = Number(process.env.FAULT_ROWS) || 60000;
+  let id;
+  for (let at = 0; at < rows; at += 1000) {
+    const requests = Array.from({ length: 1000 }, (_, i) => ({ method: 'POST', url: '/api/collections/notes/records',
+      body: { key: `k${at + i}`, body: `${'Many words that go nowhere in particular. '.repeat(12)}${at + i}` } }));
+    const made = await admin.send('/api/batch', { method: 'POST', body: { requests } });
+    id = made[0].body.id;
+  }
+  const path = `/api/collections/notes/records/${id}`;
+  const calm = await latencies(server.port, path, 1500);
+  let heavy = 0;
+  const filter = encodeURIComponent('body ~ "%no%such%text%anywhere%" || body ~ "%nor%this%one%"');
+  const runaways = crowd(server.port, 10, async (i, turn, send) => {
+    const r = await send('GET', `/api/collections/notes/records?filter=${filter}`);
+    assert.ok([200, 400, 503].includes(r.status), `status ${r.status}`);
+    heavy++;
+  });
+  await sleep(500);
+  const busy = await latencies(server.port, path, 4000);
+  await runaways.stop();
+  console.log(`# point reads p99: ${percentile(calm, 0.99).toFixed(2)} ms calm, ${percentile(busy, 0.99).toFixed(2)} ms beside ${heavy} runaways`);
+  assert.ok(heavy > 0);
+  assert.ok(percentile(busy, 0.99) < 20, `p99 ${percentile(busy, 0.99)} ms`);
+});
+
+test('10,000 idle keep-alive connections: under 60 MB, new requests unharmed', { timeout: 120e3 }, async () => {
+  const other = await startServer();
+  const [worker] = other.workers();
+  const sockets = [];
+  for (let i = 0; i < 20; i++)
+    sockets.push(...await connectMany(other.port, 500, (s) => s.write('GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n')));
+  await sleep(1000);
+  const used = rss(worker);
+  const times = await latencies(other.port, '/api/health', 1000);
+  console.log(`# ${sockets.length} idle connections: RSS ${(used / 1e6).toFixed(1)} MB, p99 beside them ${percentile(times, 0.99).toFixed(2)} ms`);
+  assert.equal(sockets.filter((s) => s.destroyed || s.readyState !== 'open').length, 0);
+  assert.ok(used < 60e6, `RSS ${used}`);
+  assert.ok(percentile(times, 0.99) < 100);
+  for (const s of sockets) s.destroy();
+  await other.stop();
+});
+
+test('out of file descriptors: no spin, those connected are served, recovers', { timeout: 60e3 }, async () => {
+  const other = await startServer({ wrapper: ['prlimit', '--nofile=200:200'] });
+  const [worker] = other.workers();
+  const kept = (await connectMany(other.port, 1))[0];
+  kept.write('GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n');
+  await new Promise((r) => kept.once('data', r));
+  const sockets = await connectMany(other.port, 400);
+  await sleep(500);
+  const before = cpuTicks(worker);
+  await sleep(2000);
+  const ticks = cpuTicks(worker) - before;
+  assert.ok(ticks < 60, `${ticks} ticks of CPU in 2 s while out of descriptors`);
+  kept.write('GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n');
+  await new Promise((resolve, reject) => {
+    kept.once('data', resolve);
+    setTimeout(() => reject(new Error('a connected client was not served')), 3000).unref();
+  });
+  for (const s of sockets) s.destroy();
+  await until(async () => (await request(other.port, 'GET', '/api/health', { timeout: 1000 }).catch(() => null))?.status === 200, 8000);
+  kept.destroy();
+  await other.stop();
+});
+
+test('500 slowloris: dropped in time, good requests unharmed', { timeout: 60e3 }, async () => {
+  const sockets = await connectMany(server.port, 500, (s) => {
+    s.write('GET /api/health HTTP/1.1\r\nHost: x\r\nX-');
+    s.drip = setInterval(() => s.writable && s.write('a'), 300);
+    s.on('close', () => clearInterval(s.drip));
+    s.on('end', () => s.end());
+  });
+  const times = await latencies(server.port, '/api/health', 2500);
+  console.log(`# beside 500 slowloris: p99 ${percentile(times, 0.99).toFixed(2)} ms`);
+  assert.ok(percentile(times, 0.99) < 1000);
+  await until(() => sockets.every((s) => s.destroyed || s.readableEnded || s.closed), 8000);
+  for (const s of sockets) { clearInterval(s.drip); s.destroy(); }
+});
+
+test('a body slower than the minimum rate is cut off', async () => {
+  const start = Date.now();
+  const socket = net.connect(server.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('POST /api/collections/notes/records HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{');
+  const drip = setInterval(() => socket.writable && socket.write(' '), 200);
+  await new Promise((r) => socket.on('close', r));
+  clearInterval(drip);
+  assert.ok(Date.now() - start < 8000);
+});
+
+test('a reader that stalls is cut off, its memory bounded', { timeout: 60e3 }, async () => {
+  const [worker] = server.workers();
+  const before = rss(worker);
+  const sockets = await connectMany(server.port, 50, (s) => {
+    s.pause();
+    for (let i = 0; i < 10; i++) s.write('GET /api/collections/notes/records?perPage=1000 HTTP/1.1\r\nHost: x\r\n\r\n');
+  });
+  await sleep(1500);
+  const grown = rss(worker) - before;
+  console.log(`# 50 stalled readers: RSS +${(grown / 1e6).toFixed(1)} MB`);
+  assert.ok(grown < 50 * 3e6, `grown by ${grown}`);
+  assert.equal((await request(server.port, 'GET', '/api/health')).status, 200);
+  for (const s of sockets) s.resume();
+  await until(() => sockets.every((s) => s.destroyed || s.closed || s.readableEnded), 20000);
+});
+
+test('overload: most requests are still answered, the rest get 503 with Retry-After, then all is well', { timeout: 60e3 }, async () => {
+  const other = await startServer({ flags: ['--limit', 'requests_in_flight=50'] });
+  const a = await other.admin();
+  await makeNotes(a);
+  const seen = { ok: 0, busy: 0, other: 0 };
+  const flood = crowd(other.port, 600, async (i, turn, send) => {
+    const r = await send('POST', '/api/collections/notes/records', { body: { key: `k${i}-${turn}` } }).catch(() => null);
+    if (r?.status === 200) seen.ok++;
+    else if (r?.status === 503) {
+      seen.busy++;
+      assert.ok(r.headers['retry-after']);
+    } else seen.other++;
+  });
+  await sleep(3000);
+  await flood.stop();
+  console.log(`# overload: ${JSON.stringify(seen)}`);
+  assert.ok(seen.ok > 500 && seen.busy > 0);
+  const times = await latencies(other.port, '/api/health', 1000);
+  assert.ok(percentile(times, 0.99) < 100);
+  await other.stop();
+});
+
+test('200 sign-ins at once leave other requests a p99 under 100 ms', { timeout: 60e3 }, async () => {
+  const pb = server.client();
+  await pb.collection('users').create({ email: 'busy@example.com', password: 'long-password', passwordConfirm: 'long-password' });
+  const pending = Array.from({ length: 200 }, (_, i) => request(server.port, 'POST', '/api/collections/users/auth-with-password',
+    { body: { identity: `nobody${i}@example.com`, password: 'wrong-password' } }).catch(() => null));
+  const times = await latencies(server.port, '/api/health', 2000);
+  const statuses = (await Promise.all(pending)).map((r) => r?.status);
+  console.log(`# beside 200 sign-ins: p99 ${percentile(times, 0.99).toFixed(2)} ms; answers ${JSON.stringify(statuses.reduce((m, s) => ({ ...m, [s]: (m[s] ?? 0) + 1 }), {}))}`);
+  assert.ok(statuses.every((s) => [400, 429, 503].includes(s)));
+  assert.ok(percentile(times, 0.99) < 100, `p99 ${percentile(times, 0.99)}`);
+});
+
+test('limits answer early: long URI 414, large head 431, large body 413 without 100-continue', async () => {
+  assert.match((await raw(server.port, `GET /${'a'.repeat(20000)} HTTP/1.1\r\nHost: x\r\n\r\n`)).text, /^HTTP\/1\.1 414/);
+  assert.match((await raw(server.port, `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(40000)}\r\n\r\n`)).text, /^HTTP\/1\.1 431/);
+  const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1\r\n`).join('');
+  assert.match((await raw(server.port, `GET / HTTP/1.1\r\nHost: x\r\n${many}\r\n`)).text, /^HTTP\/1\.1 431/);
+  const big = await raw(server.port, 'POST /api/collections/notes/records HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n');
+  assert.match(big.text, /^HTTP\/1\.1 413/);
+  assert.doesNotMatch(big.text, /100 Continue/);
+  assert.match((await raw(server.port, `GET /api/health?${'a'.repeat(7900)} HTTP/1.1\r\nHost: x\r\n\r\n`, { ms: 500 })).text, /^HTTP\/1\.1 200/);
+});

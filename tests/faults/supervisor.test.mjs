@@ -1,0 +1,68 @@
+// supervisor.test.mjs - a dead worker is replaced at once, and nobody is refused meanwhile.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { raw, request, sleep, startServer, until } from '../e2e/server.mjs';
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+test('a killed worker is replaced within 200 ms, connections wait instead of being refused', async () => {
+  for (let round = 0; round < 3; round++) {
+    const [old] = server.workers();
+    process.kill(old, 'SIGKILL');
+    const start = performance.now();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => request(server.port, 'GET', '/api/health')));
+    const took = performance.now() - start;
+    assert.deepEqual([...new Set(answers.map((a) => a.status))], [200]);
+    assert.notEqual(server.workers()[0], old);
+    assert.ok(took < 500, `answers took ${took} ms`);
+    await sleep(1100); // not a crash loop
+  }
+});
+
+test('SIGTERM: requests in flight finish, exit status 0', async () => {
+  const other = await startServer();
+  const pending = Array.from({ length: 20 }, () => request(other.port, 'GET', '/api/health'));
+  await Promise.all(pending);
+  const code = await other.stop();
+  assert.equal(code, 0);
+});
+
+test('the worker ends with a supervisor that was killed', async () => {
+  const other = await startServer();
+  const [worker] = other.workers();
+  other.child.kill('SIGKILL');
+  await until(() => {
+    try {
+      process.kill(worker, 0);
+      return false;
+    } catch {
+      return true;
+    }
+  }, 3000);
+  await other.stop();
+});
+
+test('a second server on the same folder is refused with the reason', async () => {
+  await assert.rejects(startServer({ dir: server.dir, owner: false }), /already|in use|another/i);
+});
+
+test('a crash loop backs off instead of spinning', async () => {
+  const other = await startServer();
+  const seen = new Set();
+  const end = Date.now() + 3000;
+  while (Date.now() < end) {
+    for (const pid of other.workers()) {
+      if (seen.has(pid)) continue;
+      seen.add(pid);
+      try { process.kill(pid, 'SIGKILL'); } catch { /* gone already */ }
+    }
+    await sleep(5);
+  }
+  assert.ok(seen.size >= 3 && seen.size < 20, `${seen.size} workers in 3 s`);
+  await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', { ms: 500 })).text.includes('200'), 40000);
+  await other.stop();
+});
