@@ -59,6 +59,9 @@ typedef struct {
     size_t mmap_bytes;       /* default 256 MiB; 0 = none */
     size_t cache_bytes;      /* default 16 MiB per connection at most */
     const char *vfs;         /* for tests: the name of a registered SQLite VFS */
+    uint32_t write_timeout_ms; /* default 10000: the longest a db_write() work may run */
+    uint32_t checkpoint_pages; /* default 4000: WAL pages at which copying back begins */
+    uint32_t restart_pages;    /* default 16000: at which the writer itself does it */
 } DbConfig;
 
 DbConfig db_config_default(Str dir);
