@@ -124,6 +124,7 @@ try {
     console.log(`Seeded ${products.length} products. A customer to try: ${customer.email} / ${customer.password}`);
   }
 } catch (err) {
-  console.error(`seed: ${err.url ?? ''} ${err.message}`, JSON.stringify(err.response ?? {}, null, 1));
+  const reason = err.status ? JSON.stringify(err.response, null, 1) : err.originalError?.cause?.message;
+  console.error(`seed: ${err.url ?? ''} ${err.message} ${reason ?? err.stack}`);
   process.exit(1);
 }

@@ -121,8 +121,8 @@ MUST_CHECK Error *rule_matches_row(Tx *tx, const Schema *schema, const Collectio
 typedef struct FieldsPick FieldsPick;
 /* Status 400 for a bad modifier. */
 MUST_CHECK Error *fields_parse(Arena *a, Str text, FieldsPick **out);
-/* A new value with what was picked; lists are picked inside "items". */
-Json *fields_apply(Arena *a, const FieldsPick *pick, const Json *value);
+/* What was picked of `value`, sharing its parts; lists are picked inside "items". */
+const Json *fields_apply(Arena *a, const FieldsPick *pick, const Json *value);
 /* False when the pick can never show this top-level key of a record (so that it
  * need not be read); true when unsure. */
 bool fields_wants(const FieldsPick *pick, Str key);
