@@ -35,6 +35,7 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
     auth->rates = windows_create(0);
     records_on_change(app, superuser_on_change, auth);
     app->auth = auth;
+    app->batch_item_guard = rate_limit_batch_item;
     *out = auth;
     return NULL;
 }

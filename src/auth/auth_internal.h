@@ -40,6 +40,9 @@ MUST_CHECK Error *mfa_check(Req *req, Res *res, const Record *r, Str method, boo
 
 Error *handle_auth_with_password(Req *req, Res *res);
 
+/* App.batch_item_guard: an item of a batch uses up its own allowance. */
+Error *rate_limit_batch_item(Req *req, const Collection *c, const char *action);
+
 /* The change feed's ear: a new superuser ends the installer account. */
 void superuser_on_change(void *arg, ChangeKind kind, const Record *record);
 

@@ -17,6 +17,7 @@ typedef struct {
     Str labels[LABELS_MAX];
     size_t count;
     const Collection *collection; /* of a tagged route */
+    const char *tag;
 } Labels;
 
 static void label_add(Labels *l, Str label)
@@ -33,6 +34,7 @@ static bool labels_of(Req *req, const Context *cx, Labels *out)
     if (name.len) {
         out->collection = schema_find(cx->schema, name);
         if (!out->collection) return false;
+        out->tag = tag;
         Str rest = str_from(tag);
         while (rest.ptr) {
             Str one = str_split(&rest, ' ');
@@ -85,32 +87,52 @@ static uint64_t counter_key(Req *req, const Context *cx, const Labels *labels,
 {
     Arena *a = req->arena;
     Str limiter = labels->collection
-                      ? str_printf(a, "%.*s %s %s %s", STR_ARG(labels->collection->id),
-                                   req->route->method, req->route->path, req->route->tag)
+                      ? str_printf(a, "%.*s %s %s", STR_ARG(labels->collection->id),
+                                   req->route->path, labels->tag)
                       : rule->label;
     Str text = str_printf(a, "%llu\n%.*s\n%.*s\n%.*s", (unsigned long long)cx->settings->version,
                           STR_ARG(limiter), STR_ARG(rule->audience), STR_ARG(cx->real_ip));
     return hash_bytes(text.ptr, text.len);
 }
 
-Error *rate_limit_check(Req *req, Context *cx)
+/* Counts one event of these labels; 429 when its rule is exhausted. */
+static Error *labels_count(Req *req, const Context *cx, const Labels *labels)
 {
     const Settings *s = cx->settings;
-    if (!s->rate_limits_enabled || context_is_superuser(cx)) return NULL;
-    if (s->rate_limit_excluded_ip_count &&
-        ip_in_list(cx->real_ip, s->rate_limit_excluded_ips, s->rate_limit_excluded_ip_count))
-        return NULL;
-
-    Labels labels = {0};
-    if (!labels_of(req, cx, &labels)) return NULL; /* the handler's 404 comes first */
-    const RateLimitRule *rule = rule_find(s, &labels, cx->auth == NULL);
+    const RateLimitRule *rule = rule_find(s, labels, cx->auth == NULL);
     if (!rule) return NULL;
 
     Auth *auth = cx->app->auth;
     uint32_t max = (uint32_t)MIN(MAX(rule->max_requests, 0), (int64_t)UINT32_MAX);
     uint64_t duration_ms = (uint64_t)MIN(MAX(rule->duration_s, 1), INT64_C(1) << 40) * 1000;
-    if (windows_take(auth->rates, counter_key(req, cx, &labels, rule), max, duration_ms,
+    if (windows_take(auth->rates, counter_key(req, cx, labels, rule), max, duration_ms,
                      clock_mono_ms()))
         return NULL;
     return error_status(req->arena, 429);
+}
+
+static bool is_exempt(const Context *cx)
+{
+    const Settings *s = cx->settings;
+    if (!s->rate_limits_enabled || context_is_superuser(cx)) return true;
+    return s->rate_limit_excluded_ip_count &&
+           ip_in_list(cx->real_ip, s->rate_limit_excluded_ips, s->rate_limit_excluded_ip_count);
+}
+
+Error *rate_limit_check(Req *req, Context *cx)
+{
+    if (is_exempt(cx)) return NULL;
+    Labels labels = {0};
+    if (!labels_of(req, cx, &labels)) return NULL; /* the handler's 404 comes first */
+    return labels_count(req, cx, &labels);
+}
+
+Error *rate_limit_batch_item(Req *req, const Collection *c, const char *action)
+{
+    const Context *cx = req_context(req);
+    if (is_exempt(cx)) return NULL;
+    Labels labels = {.collection = c, .tag = action};
+    label_add(&labels, str_printf(req->arena, "%.*s:%s", STR_ARG(c->name), action));
+    label_add(&labels, str_printf(req->arena, "*:%s", action));
+    return labels_count(req, cx, &labels);
 }

@@ -1,0 +1,25 @@
+/* modules.c - the one list of what the server offers. To find a feature, go
+ * from here to a module's table of routes. Adding a module? A line here. */
+#include "app/modules.h"
+
+#include "admin/admin.h"
+#include "app/setup.h"
+#include "auth/auth.h"
+#include "collections/collections.h"
+#include "files/files.h"
+#include "records/records.h"
+
+size_t modules_routes(RouteTable out[MODULES_MAX])
+{
+    const RouteTable tables[] = {
+        {record_routes, record_route_count},         /* records/ */
+        {auth_routes, auth_route_count},             /* auth/ */
+        {file_routes, file_route_count},             /* files/ */
+        {collection_routes, collection_route_count}, /* collections/ */
+        {admin_routes, admin_route_count},           /* admin/ */
+        {setup_routes, setup_route_count},           /* app/setup: the first page */
+    };
+    _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");
+    memcpy(out, tables, sizeof(tables));
+    return COUNT(tables);
+}

@@ -1,0 +1,50 @@
+/* options.h - what the command line and the environment ask for.
+ *
+ *     croft serve --dir ./data --http 0.0.0.0:80
+ *     CROFT_DIR=./data CROFT_HTTP=0.0.0.0:80 croft serve         the same
+ *
+ * Every flag is one row of the table in options.c: its name, its environment
+ * variable, where its value goes, and its help. The command line wins over the
+ * environment, the environment over the defaults.
+ */
+#ifndef CROFT_APP_OPTIONS_H
+#define CROFT_APP_OPTIONS_H
+
+#include "base/base.h"
+#include "base/log.h"
+#include "http/http.h"
+
+#include <stdio.h>
+
+#define OPTIONS_ARGS_MAX 64
+#define THREADS_MAX      64
+
+typedef struct {
+    Str dir, http, public_dir, origins, user;
+    bool spa;
+    int threads;
+    LogLevel log_level;
+    LogFormat log_format;
+    HttpLimits limits;
+
+    Str command;                /* "serve", "superuser" …; empty when none was given */
+    Str args[OPTIONS_ARGS_MAX]; /* what follows it */
+    size_t arg_count;
+    bool help; /* --help somewhere */
+} Options;
+
+/* Reads argv and the environment. The error's message is for people, with a
+ * suggestion where one is near. */
+MUST_CHECK Error *options_read(Arena *a, int argc, char **argv, Options *out);
+
+/* The table of flags, for `croft help serve`. */
+void options_print_flags(FILE *to);
+/* The names, defaults and meanings of --limit. */
+void limits_print(FILE *to);
+/* "body_bytes=64M" into `limits`. */
+MUST_CHECK Error *limit_set(Arena *a, HttpLimits *limits, Str assignment);
+
+/* The candidate nearest to a mistyped word, empty when none is near. */
+Str suggest(Str word, const Str *candidates, size_t count);
+
+#endif

@@ -1,0 +1,59 @@
+/* site.c - opening the stores in order, and closing them in the opposite one. */
+#include "app/site.h"
+
+#include <unistd.h>
+
+#define WORKER_QUEUE   1024
+#define PASSWORD_QUEUE 512
+
+static int cpu_count(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return (int)MIN(MAX(n, 1), 64);
+}
+
+static Error *stores_open(Arena *a, Site *site, int loop_count)
+{
+    App *app = &site->app;
+    DbConfig config = db_config_default(site->dir);
+    config.loop_count = loop_count;
+    Error *err = db_open(a, &config, &app->db);
+    if (err) return err;
+    err = schema_store_open(a, app->db, query_compile_schema, NULL, &app->schema);
+    if (err) return err;
+    err = settings_store_open(a, app->db, &app->settings);
+    if (err) return err;
+    /* At least two: a job may wait for another one. */
+    err = workers_create(a, "work", MAX(cpu_count(), 2), WORKER_QUEUE, &app->workers);
+    if (err) return err;
+    err = storage_open(a, str_concat(a, site->dir, S("/storage")), app->workers, &app->storage);
+    if (err) return err;
+    /* Half of the cores: sign-ins in a flood leave the rest to everybody else. */
+    err = passwords_create(a, MAX(cpu_count() / 2, 1), PASSWORD_QUEUE, &app->passwords);
+    if (err) return err;
+    return auth_create(a, app, loop_count, &site->auth);
+}
+
+Error *site_open(Arena *a, Str dir, int loop_count, Site *out)
+{
+    *out = (Site){.dir = dir};
+    Error *err = crypto_init(a);
+    if (err) return err;
+    err = stores_open(a, out, loop_count);
+    if (err) site_close(out);
+    return err;
+}
+
+void site_close(Site *site)
+{
+    App *app = &site->app;
+    /* Jobs first: they may still write; nobody else does any more. */
+    if (app->workers) workers_destroy(app->workers);
+    if (app->passwords) passwords_destroy(app->passwords);
+    auth_destroy(site->auth);
+    if (app->storage) storage_close(app->storage);
+    if (app->settings) settings_store_close(app->settings);
+    if (app->schema) schema_store_close(app->schema);
+    if (app->db) db_close(app->db);
+    *site = (Site){0};
+}

@@ -1,0 +1,232 @@
+/* worker.c - putting the server together, running it, taking it apart.
+ *
+ * Threads: this one waits for SIGTERM; each loop has one; besides there are the
+ * pools, the database's writer, the control socket's, and for a while the one
+ * that sweeps files nobody mentions.
+ *
+ * A stop has to end within ten seconds whatever hangs: an alarm is set first,
+ * and what is acknowledged is on disk, so that nothing is lost by it.
+ */
+#include "app/worker.h"
+
+#include "app/commands.h"
+#include "app/context.h"
+#include "app/control.h"
+#include "app/greeting.h"
+#include "app/modules.h"
+#include "app/site.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STOP_ALARM_S     9
+#define SWEEP_MIN_AGE_MS (60 * 60 * 1000) /* younger files may belong to a write under way */
+#define SWEEP_JOIN_MS    1000
+
+typedef struct {
+    pthread_t thread;
+    App *app;
+    _Atomic bool ended;
+    bool started;
+} Sweep;
+
+typedef struct {
+    const WorkerPlan *plan;
+    Arena *arena;
+    Site site;
+    Loop *loops[THREADS_MAX];
+    pthread_t threads[THREADS_MAX];
+    int loop_count, thread_count;
+    RouteTable tables[MODULES_MAX];
+    HttpServer *server;
+    Control *control;
+    Sweep sweep;
+} Worker;
+
+/* ---- before anything is parsed ---- */
+
+static void signals_prepare(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* taken by sigwait(); inherited by all threads */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the supervisor, which then sends SIGTERM */
+    signal(SIGHUP, SIG_IGN);
+}
+
+static Error *confine(Arena *a, const WorkerPlan *plan)
+{
+    Error *err = privileges_drop(a, &plan->run_as);
+    if (err) return err;
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* a change of user has forgotten it */
+    if (getppid() != plan->supervisor_pid) return error_new(a, 500, S("The supervisor has gone."));
+    return NULL;
+}
+
+/* ---- start ---- */
+
+static Str public_dir(Arena *a, Str dir)
+{
+    struct stat st;
+    if (dir.len == 0 || stat(arena_cstr(a, dir), &st) != 0 || !S_ISDIR(st.st_mode)) return S("");
+    return dir;
+}
+
+static Error *server_create(Worker *w)
+{
+    const Options *o = w->plan->options;
+    Str temp_dir = str_concat(w->arena, o->dir, S("/temp"));
+    if (mkdir(arena_cstr(w->arena, temp_dir), 0700) != 0 && errno != EEXIST)
+        return error_errno(w->arena, errno, "mkdir", temp_dir);
+    HttpConfig config = {
+        .tables = w->tables,
+        .table_count = modules_routes(w->tables),
+        .limits = o->limits,
+        .origins = o->origins,
+        .public_dir = public_dir(w->arena, o->public_dir),
+        .spa_fallback = o->spa,
+        .temp_dir = temp_dir,
+        .app = &w->site.app,
+        .workers = w->site.app.workers,
+        .before = context_before,
+        .filter_json = context_filter_json,
+        .after = context_after,
+    };
+    return http_server_create(w->arena, &config, &w->server);
+}
+
+static Error *loops_create(Worker *w)
+{
+    const Listeners *l = &w->plan->listeners;
+    for (int i = 0; i < l->count; i++) {
+        Error *err = loop_create(w->arena, i, &w->loops[i]);
+        if (err) return err;
+        w->loop_count++;
+        err = http_server_attach(w->server, w->arena, w->loops[i], l->fds[i]);
+        if (err) return err;
+    }
+    return NULL;
+}
+
+static void *loop_thread(void *arg)
+{
+    Loop *loop = arg;
+    char name[16];
+    snprintf(name, sizeof(name), "loop %d", loop_index(loop));
+    pthread_setname_np(pthread_self(), name);
+    loop_run(loop);
+    return NULL;
+}
+
+static Error *threads_start(Worker *w)
+{
+    for (int i = 0; i < w->loop_count; i++) {
+        int failed = pthread_create(&w->threads[i], NULL, loop_thread, w->loops[i]);
+        if (failed) return error_errno(w->arena, failed, "pthread_create", S("loop"));
+        w->thread_count++;
+    }
+    return NULL;
+}
+
+static Error *start(Worker *w)
+{
+    const Options *o = w->plan->options;
+    Error *err = confine(w->arena, w->plan);
+    if (err) return err;
+    err = site_open(w->arena, o->dir, w->plan->listeners.count, &w->site);
+    if (err) return err;
+    err = server_create(w);
+    if (err) return err;
+    err = loops_create(w);
+    if (err) return err;
+    err = threads_start(w);
+    if (err) return err;
+    return control_start(w->arena, &w->site.app, o->dir, &w->control);
+}
+
+/* ---- the sweep at start ---- */
+
+static void *sweep_thread(void *arg)
+{
+    Sweep *sweep = arg;
+    pthread_setname_np(pthread_self(), "sweep");
+    Arena *a = arena_create("sweep", 256u << 20);
+    size_t orphans = 0, missing = 0;
+    Error *err = records_sweep_files(sweep->app, a, SWEEP_MIN_AGE_MS, &orphans, &missing);
+    if (err) log_warn("files", "the sweep did not finish", LOG_STR("cause", err->cause));
+    arena_destroy(a);
+    atomic_store(&sweep->ended, true);
+    return NULL;
+}
+
+static void sweep_start(Worker *w)
+{
+    w->sweep.app = &w->site.app;
+    w->sweep.started = pthread_create(&w->sweep.thread, NULL, sweep_thread, &w->sweep) == 0;
+}
+
+/* False when it is still at work after SWEEP_JOIN_MS: then nothing it uses may
+ * be closed. */
+static bool sweep_join(Worker *w)
+{
+    if (!w->sweep.started) return true;
+    for (int i = 0; i < SWEEP_JOIN_MS / 10 && !atomic_load(&w->sweep.ended); i++) await_sleep(10);
+    if (!atomic_load(&w->sweep.ended)) return false;
+    pthread_join(w->sweep.thread, NULL);
+    return true;
+}
+
+/* ---- stop ---- */
+
+static void stop(Worker *w)
+{
+    (void)alarm(STOP_ALARM_S); /* its default action ends the process */
+    if (w->server) http_server_stop(w->server);
+    for (int i = 0; i < w->thread_count; i++) pthread_join(w->threads[i], NULL);
+    control_stop(w->control);
+    if (!sweep_join(w)) {
+        log_warn("worker", "stopped during the sweep of files; it starts over next time");
+        _exit(WORKER_EXIT_OK); /* every acknowledged write is on disk */
+    }
+    if (w->server) http_server_destroy(w->server);
+    for (int i = 0; i < w->loop_count; i++) loop_destroy(w->loops[i]);
+    site_close(&w->site);
+}
+
+static void wait_for_sigterm(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    int signal_number;
+    while (sigwait(&set, &signal_number) != 0) {}
+}
+
+int worker_run(Arena *a, const WorkerPlan *plan)
+{
+    signals_prepare();
+    Worker w = {.plan = plan, .arena = a};
+    Error *err = start(&w);
+    if (err) {
+        complain(a, err);
+        _exit(WORKER_EXIT_CANNOT_START); /* half made: nothing is worth taking apart */
+    }
+    greet(a, &w.site.app, plan);
+    sweep_start(&w);
+    wait_for_sigterm();
+    stop(&w);
+    log_info("worker", "stopped");
+    return WORKER_EXIT_OK;
+}
