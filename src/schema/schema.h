@@ -131,6 +131,7 @@ struct Collection {
     Json *options;      /* auth and view keys as stored, secrets included */
     Str view_query;
     Str created, updated;
+    Str unknown_type;   /* what was submitted as type, when it is none we know */
     int index;          /* position in the schema */
 
     /* Compiled pieces of the layers above (query plans, parsed rules), made when
@@ -142,6 +143,7 @@ struct Schema {
     uint64_t version;         /* grows with each publication */
     const Collection *const *collections; /* in order of creation */
     size_t count;
+    const struct SchemaLookup *lookup; /* maps for schema_find(); NULL: it searches */
 };
 
 /* Field by exact name, or by id; NULL when absent. */
@@ -151,11 +153,18 @@ const Field *collection_field_by_id(const Collection *c, Str id);
 bool collection_field_is_unique(const Collection *c, Str field, bool *nocase);
 bool collection_is_superusers(const Collection *c);
 Str collection_type_name(CollectionType type);
+bool collection_type_find(Str name, CollectionType *out);
 Str field_type_name(FieldType type);
+Str rule_key(RuleKind kind); /* "listRule" … "mfa.rule" */
 
 /* By id (exact) or name (ASCII case ignored). NULL when absent. */
 const Collection *schema_find(const Schema *s, Str id_or_name);
 const Collection *schema_find_id(const Schema *s, Str id);
+
+/* The schema with `c` in the place of the collection of its id, or behind all
+ * others: for compiling rules against what is about to be saved. Nothing of it
+ * has `compiled`. */
+const Schema *schema_with(Arena *a, const Schema *s, const Collection *c);
 
 /* ---- the store ---- */
 
@@ -220,6 +229,15 @@ MUST_CHECK Error *schema_delete(SchemaStore *store, Tx *tx, const Collection *c)
 /* The schema as this transaction would leave it: for several changes in one
  * (import), and for compiling rules against what is being saved. */
 MUST_CHECK Error *schema_preview(SchemaStore *store, Tx *tx, Arena *a, const Schema **out);
+
+/* ---- sign-in providers ---- */
+
+typedef struct {
+    const char *name, *display_name;
+} OAuth2Provider;
+extern const OAuth2Provider oauth2_providers[]; /* in the order of auth §7 */
+extern const size_t oauth2_provider_count;
+bool oauth2_provider_known(Str name);
 
 /* ---- text patterns ---- */
 

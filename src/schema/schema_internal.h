@@ -1,0 +1,115 @@
+/* schema_internal.h - what the files of schema/ share.
+ *
+ * A collection has three forms:
+ *
+ *     model       one JSON object with every key of the API, secrets included;
+ *                 what an update is laid over (model.c)
+ *     Collection  the C struct everybody reads (schema.h)
+ *     row         the texts of its row in "_collections" (row.c)
+ */
+#ifndef CROFT_SCHEMA_INTERNAL_H
+#define CROFT_SCHEMA_INTERNAL_H
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/random.h"
+#include "schema/options.h"
+#include "schema/schema.h"
+
+#define FIELDS_MAX       1000 /* of a collection; SQLite's own limit is 2000 columns */
+#define INDEXES_MAX      200
+#define SAFE_INTEGER_MAX INT64_C(9007199254740991) /* 2^53 - 1 */
+
+#define ID_FIELD_ID "text3208210256"
+#define ID_PATTERN  "^[a-z0-9]+$"
+
+/* ---- fields (field_types.c, fields.c) ---- */
+
+bool field_type_find(Str name, FieldType *out);
+/* Reads options into a zeroed field; pattern_code is not made. */
+MUST_CHECK Error *field_from_json(Arena *a, const Json *json, Field *out);
+/* A list of fields, with derived ids, as collections §3 says. */
+MUST_CHECK Error *fields_from_json(Arena *a, const Json *list, Collection *c);
+/* Puts the system fields of the type where they are missing, forces their
+ * flags, numbers the fields. */
+void fields_complete(Arena *a, Collection *c);
+/* Compiles patterns; those that do not compile stay NULL. */
+void fields_compile_patterns(Arena *a, Collection *c);
+Field *field_named(Collection *c, Str name);
+
+/* ---- auth options (auth_options.c) ---- */
+
+/* Defaults and shape in one; authRule and manageRule are null in the shape. */
+Json *auth_options_shape(Arena *a);
+Json *auth_options_default(Arena *a);
+MUST_CHECK Error *auth_options_merge(Arena *a, Json *target, const Json *patch);
+/* Random secrets where there are none. */
+void auth_options_fill_secrets(Arena *a, Json *options);
+/* Collection.auth and the three rules, out of Collection.options. */
+void auth_options_read(Arena *a, Collection *c);
+void auth_options_redact(Json *options);
+void auth_options_check(Checks *checks, const Collection *c);
+extern const char *const token_keys[TOKEN_KIND_COUNT];
+
+/* ---- models and rows ---- */
+
+extern const char *const rule_keys[RULE_COUNT];
+
+typedef struct {
+    Str id, type, name, fields, indexes, options, created, updated;
+    bool system;
+    Rule rules[RULE_DELETE + 1];
+} CollectionRow;
+
+void collection_to_row(Arena *a, const Collection *c, CollectionRow *out);
+/* Copies everything into `a`. */
+MUST_CHECK Error *collection_from_row(Arena *a, const CollectionRow *row, Collection **out);
+
+/* Everything an update leaves to us: derived id, system fields, indexes on the
+ * table's name, forced options. */
+void collection_complete(Arena *a, Collection *c, const Collection *base);
+
+/* ---- validation ---- */
+
+void fields_check(Checks *checks, const Schema *schema, const Collection *c,
+                  const Collection *old);
+bool name_has_via(Str name); /* "_via_" is the separator of back-relations */
+
+/* ---- indexes ---- */
+
+typedef struct {
+    Str text; /* a plain name without quotes, or an expression as written */
+    Str collate;
+    Str sort; /* "ASC", "DESC" or empty */
+    bool is_expression;
+} IndexColumn;
+
+/* Everything a CREATE INDEX statement says. */
+typedef struct {
+    Str schema, name, table, where;
+    bool unique, if_not_exists;
+    IndexColumn *columns;
+    size_t column_count;
+} IndexParts;
+
+bool index_read(Arena *a, Str text, IndexParts *out);
+Str index_write(Arena *a, const IndexParts *parts);
+/* Reads the texts of a definition; those that are no index keep an empty name. */
+void indexes_set(Arena *a, Collection *c, const Str *texts, size_t count);
+bool indexes_have_unique(const Collection *c, Str column);
+
+/* ---- tables ---- */
+
+MUST_CHECK Error *table_create(Tx *tx, const Collection *c);
+MUST_CHECK Error *table_update(Tx *tx, const Schema *schema, const Collection *c,
+                               const Collection *old);
+MUST_CHECK Error *table_drop(Tx *tx, const Collection *c);
+
+/* Makes the tables of an empty database, and the system collections. */
+MUST_CHECK Error *system_create(SchemaStore *store, Tx *tx);
+
+/* Schemas over shared collections; see store.c. */
+Schema *schema_assemble(Arena *a, const Collection *const *collections, size_t count,
+                        uint64_t version);
+
+#endif
