@@ -394,8 +394,8 @@ Str str_lower(Arena *a, Str s)
 {
     char *p = arena_bytes(a, s.len);
     for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        p[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+        p[i] = s.ptr[i];
+        if (p[i] >= 'A' && p[i] <= 'Z') p[i] = (char)(p[i] | 0x20);
     }
     return (Str){p, s.len};
 }

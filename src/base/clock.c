@@ -131,10 +131,12 @@ Str http_date_format(Arena *a, int64_t wall_ms)
 {
     static const char DAYS[] = "SunMonTueWedThuFriSat";
     static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char ZONE[4] = {' ', 'G', 'M', 'T'};
     CalendarTime t = calendar_from_ms(clamp_years(wall_ms));
     char *text = arena_bytes(a, 29), *to = text;
     memcpy(to, DAYS + (ptrdiff_t)3 * t.weekday, 3);
-    memcpy(to + 3, ", ", 2);
+    to[3] = ',';
+    to[4] = ' ';
     to = two_digits(to + 5, t.day);
     *to++ = ' ';
     memcpy(to, MONTHS + (ptrdiff_t)3 * (t.month - 1), 3);
@@ -142,6 +144,6 @@ Str http_date_format(Arena *a, int64_t wall_ms)
     to = four_digits(to + 4, t.year);
     *to++ = ' ';
     to = write_time(to, &t);
-    memcpy(to, " GMT", 4);
+    memcpy(to, ZONE, sizeof ZONE);
     return (Str){text, 29};
 }

@@ -54,13 +54,15 @@ Error *error_required(Arena *a, Str field);
 Error *error_errno(Arena *a, int errno_value, const char *operation, Str subject);
 
 /* Puts a path in front of the field of `err` and of every error chained to it:
- * "price" becomes "lines.2.price". */
+ * "price" becomes "lines.2.price". An error without field gets the path as its
+ * field, unless it is a fault of ours (status 500 and above). */
 Error *error_at(Arena *a, Error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Sets what is said above the fields, keeping a summary already there. For an
  * error without field whose status is 400 and which has no code, the summary
- * replaces the message: the client sees what was tried, the log the cause. */
+ * replaces the message: the client sees what was tried, the log the cause
+ * (the former message, if no cause was set). */
 Error *error_summary(Error *err, Str summary);
 
 /* Adds a reason for the log. Keeps `err`. */

@@ -110,10 +110,10 @@ static bool round_trips(double v, int precision, Decimal *out)
     return reads_back(out, v);
 }
 
-static void many_digits(double v, Decimal *out)
+/* Tries `precision` digits and more. */
+static void many_digits(double v, int precision, Decimal *out)
 {
-    bool subnormal = v < 2.2250738585072014e-308; /* fewer digits than 15 may do */
-    int precision = subnormal ? 1 : 15;
+    if (v < 2.2250738585072014e-308) precision = 1; /* subnormal: fewer than 15 may do */
     while (precision < 17 && !round_trips(v, precision, out)) {
         precision++;
     }
@@ -169,8 +169,9 @@ static char *write_decimal(char *to, const Decimal *d)
 size_t number_format(char out[32], double value)
 {
     if (!isfinite(value)) {
-        memcpy(out, "null", 4);
-        return 4;
+        static const char NONE[4] = {'n', 'u', 'l', 'l'};
+        memcpy(out, NONE, sizeof NONE);
+        return sizeof NONE;
     }
     char *to = out;
     double v = fabs(value);
@@ -180,6 +181,9 @@ size_t number_format(char out[32], double value)
         if ((double)whole >= v) return (size_t)(to + write_u64(to, whole) - out);
     }
     Decimal d;
-    if (v < 1e-6 || v >= EXACT_15_DIGITS || !few_digits(v, &d)) many_digits(v, &d);
+    if (v < 1e-6 || v >= EXACT_15_DIGITS)
+        many_digits(v, 15, &d);
+    else if (!few_digits(v, &d))
+        many_digits(v, 16, &d);
     return (size_t)(write_decimal(to, &d) - out);
 }

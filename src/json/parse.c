@@ -71,7 +71,8 @@ static inline void skip_blanks(Reader *r)
 
 static inline char peek(const Reader *r)
 {
-    return r->at < r->end ? *r->at : '\0'; /* a NUL fits nowhere, so it is as good as the end */
+    if (r->at == r->end) return '\0'; /* fits nowhere, so it is as good as the end */
+    return *r->at;
 }
 
 /* --- strings --- */

@@ -8,7 +8,8 @@ static const char HEX[] = "0123456789abcdef";
 /* Six bytes: \u00XX for what is not allowed, or not wanted, as it stands. */
 static char *write_hex_escape(char *to, uint32_t unit)
 {
-    memcpy(to, "\\u", 2);
+    to[0] = '\\';
+    to[1] = 'u';
     for (int i = 0; i < 4; i++) {
         to[2 + i] = HEX[unit >> (12 - 4 * i) & 15];
     }
@@ -54,8 +55,7 @@ static char *write_foreign(char *to, const char **from, const char *end)
     size_t size = utf8_sequence((Str){p, (size_t)(end - p)});
     if (size == 0) {
         *from = p + 1;
-        memcpy(to, "\xEF\xBF\xBD", 3);
-        return to + 3;
+        return to + utf8_encode(0xFFFD, to);
     }
     *from = p + size;
     /* U+2028 and U+2029 end a line in old JavaScript. */
