@@ -23,7 +23,7 @@ typedef struct {
 } MapEntry;
 
 Map *map_new(Arena *a, size_t expected);
-void *map_get(const Map *m, Str key);        /* NULL when absent */
+void *map_get(const Map *m, Str key); /* NULL when absent */
 bool map_has(const Map *m, Str key);
 void *map_put(Map *m, Str key, void *value); /* returns the previous value or NULL */
 void *map_remove(Map *m, Str key);           /* returns the removed value or NULL */

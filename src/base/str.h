@@ -21,8 +21,11 @@ typedef struct {
 } Str;
 
 /* A literal as a Str; STR_INIT is for static tables. */
-#define S(literal)        ((Str){(literal), sizeof(literal) - 1})
-#define STR_INIT(literal) {(literal), sizeof(literal) - 1}
+#define S(literal) ((Str){(literal), sizeof(literal) - 1})
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 /* For "%.*s". Texts longer than INT_MAX cannot be printed this way. */
 #define STR_ARG(s) (int)(s).len, (s).ptr
 
@@ -43,8 +46,7 @@ static inline bool str_eq(Str a, Str b)
 
 static inline bool str_starts(Str s, Str prefix)
 {
-    return s.len >= prefix.len &&
-           (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 static inline bool str_ends(Str s, Str suffix)
