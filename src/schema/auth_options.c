@@ -18,50 +18,58 @@ const char *const token_keys[TOKEN_KIND_COUNT] = {
 
 /* clang-format off: JSON, laid out as JSON */
 #define BUTTON(path, label)                                                                        \
-    "<p><a class='btn' target='_blank' rel='noopener' href='{APP_URL}/_/#/auth/" path "/{TOKEN}'>" \
-    label "</a></p>"
+    "<p><a class='btn' target='_blank' rel='noopener' href='{APP_URL}/_/#/auth/" path              \
+    "/{TOKEN}'>" label "</a></p>"
 #define SIGN_OFF "<p>Kind regards,<br>the {APP_NAME} team</p>"
 
 static const char SHAPE[] =
-"{"
-  "\"authRule\":null,"
-  "\"manageRule\":null,"
-  "\"authAlert\":{\"enabled\":true,\"emailTemplate\":{"
+    "{"
+    "\"authRule\":null,"
+    "\"manageRule\":null,"
+    "\"authAlert\":{\"enabled\":true,\"emailTemplate\":{"
     "\"subject\":\"Login from a new location\","
-    "\"body\":\"<p>Hello,</p><p>Somebody just signed in to your {APP_NAME} account from a place we have not seen before:</p>"
-      "<p><em>{ALERT_INFO}</em></p>"
-      "<p>If this was you, there is nothing to do. If not, please change your {APP_NAME} password at once: that ends all other sessions.</p>" SIGN_OFF "\"}},"
-  "\"oauth2\":{"
-    "\"providers\":[{\"pkce\":null,\"name\":\"\",\"clientId\":\"\",\"clientSecret\":\"\",\"authURL\":\"\","
-      "\"tokenURL\":\"\",\"userInfoURL\":\"\",\"displayName\":\"\",\"extra\":null}],"
+    "\"body\":\"<p>Hello,</p><p>Somebody just signed in to your {APP_NAME} account from a place we "
+    "have not seen before:</p>"
+    "<p><em>{ALERT_INFO}</em></p>"
+    "<p>If this was you, there is nothing to do. If not, please change your {APP_NAME} password at "
+    "once: that ends all other sessions.</p>" SIGN_OFF "\"}},"
+    "\"oauth2\":{"
+    "\"providers\":[{\"pkce\":null,\"name\":\"\",\"clientId\":\"\",\"clientSecret\":\"\","
+    "\"authURL\":\"\","
+    "\"tokenURL\":\"\",\"userInfoURL\":\"\",\"displayName\":\"\",\"extra\":null}],"
     "\"mappedFields\":{\"id\":\"\",\"name\":\"\",\"username\":\"\",\"avatarURL\":\"\"},"
     "\"enabled\":false},"
-  "\"passwordAuth\":{\"enabled\":true,\"identityFields\":[]},"
-  "\"mfa\":{\"enabled\":false,\"duration\":600,\"rule\":\"\"},"
-  "\"otp\":{\"enabled\":false,\"duration\":180,\"length\":8,\"emailTemplate\":{"
+    "\"passwordAuth\":{\"enabled\":true,\"identityFields\":[]},"
+    "\"mfa\":{\"enabled\":false,\"duration\":600,\"rule\":\"\"},"
+    "\"otp\":{\"enabled\":false,\"duration\":180,\"length\":8,\"emailTemplate\":{"
     "\"subject\":\"OTP for {APP_NAME}\","
     "\"body\":\"<p>Hello,</p><p>Your one-time password is: <strong>{OTP}</strong></p>"
-      "<p><em>If you did not ask for it, you can ignore this message.</em></p>" SIGN_OFF "\"}},"
-  "\"authToken\":{\"secret\":\"\",\"duration\":432000},"
-  "\"passwordResetToken\":{\"secret\":\"\",\"duration\":1800},"
-  "\"emailChangeToken\":{\"secret\":\"\",\"duration\":1800},"
-  "\"verificationToken\":{\"secret\":\"\",\"duration\":86400},"
-  "\"fileToken\":{\"secret\":\"\",\"duration\":180},"
-  "\"verificationTemplate\":{"
+    "<p><em>If you did not ask for it, you can ignore this message.</em></p>" SIGN_OFF "\"}},"
+    "\"authToken\":{\"secret\":\"\",\"duration\":432000},"
+    "\"passwordResetToken\":{\"secret\":\"\",\"duration\":1800},"
+    "\"emailChangeToken\":{\"secret\":\"\",\"duration\":1800},"
+    "\"verificationToken\":{\"secret\":\"\",\"duration\":86400},"
+    "\"fileToken\":{\"secret\":\"\",\"duration\":180},"
+    "\"verificationTemplate\":{"
     "\"subject\":\"Verify your {APP_NAME} email\","
-    "\"body\":\"<p>Hello,</p><p>Welcome to {APP_NAME}. Please confirm that this address is yours.</p>"
-      BUTTON("confirm-verification", "Verify") SIGN_OFF "\"},"
-  "\"resetPasswordTemplate\":{"
+    "\"body\":\"<p>Hello,</p><p>Welcome to {APP_NAME}. Please confirm that this address is "
+    "yours.</p>" BUTTON("confirm-verification", "Verify") SIGN_OFF
+    "\"},"
+    "\"resetPasswordTemplate\":{"
     "\"subject\":\"Reset your {APP_NAME} password\","
-    "\"body\":\"<p>Hello,</p><p>With this button you can choose a new password.</p>"
-      BUTTON("confirm-password-reset", "Reset password")
-      "<p><em>If you did not ask for a new password, you can ignore this message.</em></p>" SIGN_OFF "\"},"
-  "\"confirmEmailChangeTemplate\":{"
-    "\"subject\":\"Confirm your {APP_NAME} new email address\","
-    "\"body\":\"<p>Hello,</p><p>Please confirm that this is your new email address.</p>"
-      BUTTON("confirm-email-change", "Confirm new email")
-      "<p><em>If you did not ask for the change, you can ignore this message.</em></p>" SIGN_OFF "\"}"
-"}";
+    "\"body\":\"<p>Hello,</p><p>With this button you can choose a new password.</p>" BUTTON(
+        "confirm-password-reset",
+        "Reset password") "<p><em>If you did not ask for a new password, you can ignore this "
+                          "message.</em></p>" SIGN_OFF "\"},"
+                          "\"confirmEmailChangeTemplate\":{"
+                          "\"subject\":\"Confirm your {APP_NAME} new email address\","
+                          "\"body\":\"<p>Hello,</p><p>Please confirm that this is your new email "
+                          "address.</p>" BUTTON(
+                              "confirm-email-change",
+                              "Confirm new email") "<p><em>If you did not ask for the change, you "
+                                                   "can ignore this message.</em></p>" SIGN_OFF
+                                                   "\"}"
+                                                   "}";
 /* clang-format on */
 
 Json *auth_options_shape(Arena *a)
@@ -133,8 +141,7 @@ Error *auth_options_merge(Arena *a, Json *target, const Json *patch)
 {
     Json *shape = auth_options_shape(a);
     Json *oauth2 = json_get(target, S("oauth2"));
-    const Json *item_shape =
-        json_at(json_get(json_get(shape, S("oauth2")), S("providers")), 0);
+    const Json *item_shape = json_at(json_get(json_get(shape, S("oauth2")), S("providers")), 0);
     const Json *submitted = json_get(json_get(patch, S("oauth2")), S("providers"));
     Json *providers = NULL;
     if (submitted) {
@@ -253,10 +260,10 @@ static void check_identity_fields(Checks *checks, const Collection *c)
         Json *params = json_new_object(checks->arena);
         json_set_str(checks->arena, params, S("fieldName"), name);
         if (!collection_field(c, name)) {
-            check_fail_params(checks, field, "validation_missing_field",
-                              str_printf(checks->arena, "Invalid or missing field \"%.*s\".",
-                                         STR_ARG(name)),
-                              params);
+            check_fail_params(
+                checks, field, "validation_missing_field",
+                str_printf(checks->arena, "Invalid or missing field \"%.*s\".", STR_ARG(name)),
+                params);
             return;
         }
         if (indexes_have_unique(c, name)) continue;
@@ -276,10 +283,10 @@ static void check_provider(Checks *checks, const Json *providers, size_t index)
     Str name = json_str(json_get(p, S("name")), S(""));
     Str at = str_printf(a, "oauth2.providers.%zu.name", index);
     if (check_required(checks, at, name.len > 0) && !oauth2_provider_known(name))
-        check_fail(checks, at, "validation_missing_provider",
-                   S("Invalid or missing provider."));
+        check_fail(checks, at, "validation_missing_provider", S("Invalid or missing provider."));
     for (size_t i = 0; i < index; i++) {
-        if (name.len > 0 && str_eq(name, json_str(json_get(json_at(providers, i), S("name")), S(""))))
+        if (name.len > 0 &&
+            str_eq(name, json_str(json_get(json_at(providers, i), S("name")), S(""))))
             check_fail(checks, at, "validation_duplicated_provider",
                        S("The provider is listed twice."));
     }

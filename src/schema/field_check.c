@@ -2,10 +2,10 @@
 #include "base/utf8.h"
 #include "schema/schema_internal.h"
 
-#define FIELD_NAME_MAX     100
-#define HELP_MAX     300
-#define PASSWORD_MAX 71 /* bcrypt's, which imported hashes and other servers keep to */
-#define SAMPLES      10
+#define FIELD_NAME_MAX 100
+#define HELP_MAX       300
+#define PASSWORD_MAX   71 /* bcrypt's, which imported hashes and other servers keep to */
+#define SAMPLES        10
 
 /* One field under check: `at` is "fields.3". */
 typedef struct {
@@ -71,8 +71,9 @@ static void check_pattern(const FieldCheck *k, const char *key, Str pattern)
     if (pattern.len == 0) return;
     void *code;
     Error *err = pattern_compile(k->checks->arena, pattern, &code);
-    if (err) check_fail(k->checks, at(k, key), err->code ? err->code : "validation_invalid_regex",
-                        err->message);
+    if (err)
+        check_fail(k->checks, at(k, key), err->code ? err->code : "validation_invalid_regex",
+                   err->message);
 }
 
 /* What the pattern makes has to be what the field takes. */
@@ -334,7 +335,8 @@ static void check_system(Checks *checks, const Collection *c)
         Str path = str_printf(checks->arena, "fields.%s", SYSTEM[i].name);
         if (!f || f->type != SYSTEM[i].type)
             check_fail(checks, S("fields"), SYSTEM[i].code,
-                       str_printf(checks->arena, "System \"%s\" field is missing or of another type.",
+                       str_printf(checks->arena,
+                                  "System \"%s\" field is missing or of another type.",
                                   SYSTEM[i].name));
         else if (SYSTEM[i].hidden && (!f->system || !f->hidden))
             check_fail(checks, path, "validation_must_be_system_and_hidden",

@@ -8,12 +8,10 @@
 #include "schema/schema_internal.h"
 
 static const char *const TYPE_NAMES[FIELD_TYPE_COUNT] = {
-    [FIELD_TEXT] = "text",         [FIELD_EDITOR] = "editor",
-    [FIELD_EMAIL] = "email",       [FIELD_URL] = "url",
-    [FIELD_NUMBER] = "number",     [FIELD_BOOL] = "bool",
-    [FIELD_DATE] = "date",         [FIELD_AUTODATE] = "autodate",
-    [FIELD_SELECT] = "select",     [FIELD_RELATION] = "relation",
-    [FIELD_FILE] = "file",         [FIELD_JSON] = "json",
+    [FIELD_TEXT] = "text",         [FIELD_EDITOR] = "editor",     [FIELD_EMAIL] = "email",
+    [FIELD_URL] = "url",           [FIELD_NUMBER] = "number",     [FIELD_BOOL] = "bool",
+    [FIELD_DATE] = "date",         [FIELD_AUTODATE] = "autodate", [FIELD_SELECT] = "select",
+    [FIELD_RELATION] = "relation", [FIELD_FILE] = "file",         [FIELD_JSON] = "json",
     [FIELD_GEOPOINT] = "geoPoint", [FIELD_PASSWORD] = "password",
 };
 
@@ -23,8 +21,8 @@ typedef enum {
     OPT_NUMBER, /* nullable; `more` is the bool that says if it is set */
     OPT_TEXT,
     OPT_DATE,
-    OPT_TEXTS,  /* nullable list; `more` is the count */
-    OPT_TYPE    /* the place of "type" in the order */
+    OPT_TEXTS, /* nullable list; `more` is the count */
+    OPT_TYPE   /* the place of "type" in the order */
 } OptionKind;
 
 typedef struct {
@@ -39,46 +37,39 @@ typedef struct {
 #define AT(m)   offsetof(Field, m)
 
 static const Option OPTIONS[] = {
-    {"autogeneratePattern", OPT_TEXT,   T(TEXT),                       AT(autogenerate_pattern), 0},
-    {"cascadeDelete",       OPT_BOOL,   T(RELATION),                   AT(cascade_delete),       0},
-    {"collectionId",        OPT_TEXT,   T(RELATION),                   AT(collection_id),        0},
-    {"convertURLs",         OPT_BOOL,   T(EDITOR),                     AT(convert_urls),         0},
-    {"cost",                OPT_WHOLE,  T(PASSWORD),                   AT(cost),                 0},
-    {"exceptDomains",       OPT_TEXTS,  T(EMAIL) | T(URL),             AT(except_domains),
-     AT(except_domain_count)                                                                      },
-    {"help",                OPT_TEXT,   ALL & ~T(AUTODATE),            AT(help),                 0},
-    {"hidden",              OPT_BOOL,   ALL,                           AT(hidden),               0},
-    {"id",                  OPT_TEXT,   ALL,                           AT(id),                   0},
-    {"max",                 OPT_WHOLE,  T(TEXT) | T(PASSWORD),         AT(max),                  0},
-    {"max",                 OPT_NUMBER, T(NUMBER),                     AT(max_number),
-     AT(max_set)                                                                                  },
-    {"max",                 OPT_DATE,   T(DATE),                       AT(max_date),             0},
-    {"maxSelect",           OPT_WHOLE,  T(SELECT) | T(RELATION) | T(FILE), AT(max_select),       0},
-    {"maxSize",             OPT_WHOLE,  T(EDITOR) | T(FILE) | T(JSON), AT(max_size),             0},
-    {"mimeTypes",           OPT_TEXTS,  T(FILE),                       AT(mime_types),
-     AT(mime_type_count)                                                                          },
-    {"min",                 OPT_WHOLE,  T(TEXT) | T(PASSWORD),         AT(min),                  0},
-    {"min",                 OPT_NUMBER, T(NUMBER),                     AT(min_number),
-     AT(min_set)                                                                                  },
-    {"min",                 OPT_DATE,   T(DATE),                       AT(min_date),             0},
-    {"minSelect",           OPT_WHOLE,  T(RELATION),                   AT(min_select),           0},
-    {"name",                OPT_TEXT,   ALL,                           AT(name),                 0},
-    {"onCreate",            OPT_BOOL,   T(AUTODATE),                   AT(on_create),            0},
-    {"onUpdate",            OPT_BOOL,   T(AUTODATE),                   AT(on_update),            0},
-    {"onlyDomains",         OPT_TEXTS,  T(EMAIL) | T(URL),             AT(only_domains),
-     AT(only_domain_count)                                                                        },
-    {"onlyInt",             OPT_BOOL,   T(NUMBER),                     AT(only_int),             0},
-    {"pattern",             OPT_TEXT,   T(TEXT) | T(PASSWORD),         AT(pattern),              0},
-    {"presentable",         OPT_BOOL,   ALL,                           AT(presentable),          0},
-    {"primaryKey",          OPT_BOOL,   T(TEXT),                       AT(primary_key),          0},
-    {"protected",           OPT_BOOL,   T(FILE),                       AT(is_protected),         0},
-    {"required",            OPT_BOOL,   ALL & ~T(AUTODATE),            AT(required),             0},
-    {"system",              OPT_BOOL,   ALL,                           AT(system),               0},
-    {"thumbs",              OPT_TEXTS,  T(FILE),                       AT(thumbs),
-     AT(thumb_count)                                                                              },
-    {"type",                OPT_TYPE,   ALL,                           0,                        0},
-    {"values",              OPT_TEXTS,  T(SELECT),                     AT(values),
-     AT(value_count)                                                                              },
+    {"autogeneratePattern", OPT_TEXT,   T(TEXT),                           AT(autogenerate_pattern), 0                      },
+    {"cascadeDelete",       OPT_BOOL,   T(RELATION),                       AT(cascade_delete),       0                      },
+    {"collectionId",        OPT_TEXT,   T(RELATION),                       AT(collection_id),        0                      },
+    {"convertURLs",         OPT_BOOL,   T(EDITOR),                         AT(convert_urls),         0                      },
+    {"cost",                OPT_WHOLE,  T(PASSWORD),                       AT(cost),                 0                      },
+    {"exceptDomains",       OPT_TEXTS,  T(EMAIL) | T(URL),                 AT(except_domains),       AT(except_domain_count)},
+    {"help",                OPT_TEXT,   ALL & ~T(AUTODATE),                AT(help),                 0                      },
+    {"hidden",              OPT_BOOL,   ALL,                               AT(hidden),               0                      },
+    {"id",                  OPT_TEXT,   ALL,                               AT(id),                   0                      },
+    {"max",                 OPT_WHOLE,  T(TEXT) | T(PASSWORD),             AT(max),                  0                      },
+    {"max",                 OPT_NUMBER, T(NUMBER),                         AT(max_number),           AT(max_set)            },
+    {"max",                 OPT_DATE,   T(DATE),                           AT(max_date),             0                      },
+    {"maxSelect",           OPT_WHOLE,  T(SELECT) | T(RELATION) | T(FILE), AT(max_select),           0                      },
+    {"maxSize",             OPT_WHOLE,  T(EDITOR) | T(FILE) | T(JSON),     AT(max_size),             0                      },
+    {"mimeTypes",           OPT_TEXTS,  T(FILE),                           AT(mime_types),           AT(mime_type_count)    },
+    {"min",                 OPT_WHOLE,  T(TEXT) | T(PASSWORD),             AT(min),                  0                      },
+    {"min",                 OPT_NUMBER, T(NUMBER),                         AT(min_number),           AT(min_set)            },
+    {"min",                 OPT_DATE,   T(DATE),                           AT(min_date),             0                      },
+    {"minSelect",           OPT_WHOLE,  T(RELATION),                       AT(min_select),           0                      },
+    {"name",                OPT_TEXT,   ALL,                               AT(name),                 0                      },
+    {"onCreate",            OPT_BOOL,   T(AUTODATE),                       AT(on_create),            0                      },
+    {"onUpdate",            OPT_BOOL,   T(AUTODATE),                       AT(on_update),            0                      },
+    {"onlyDomains",         OPT_TEXTS,  T(EMAIL) | T(URL),                 AT(only_domains),         AT(only_domain_count)  },
+    {"onlyInt",             OPT_BOOL,   T(NUMBER),                         AT(only_int),             0                      },
+    {"pattern",             OPT_TEXT,   T(TEXT) | T(PASSWORD),             AT(pattern),              0                      },
+    {"presentable",         OPT_BOOL,   ALL,                               AT(presentable),          0                      },
+    {"primaryKey",          OPT_BOOL,   T(TEXT),                           AT(primary_key),          0                      },
+    {"protected",           OPT_BOOL,   T(FILE),                           AT(is_protected),         0                      },
+    {"required",            OPT_BOOL,   ALL & ~T(AUTODATE),                AT(required),             0                      },
+    {"system",              OPT_BOOL,   ALL,                               AT(system),               0                      },
+    {"thumbs",              OPT_TEXTS,  T(FILE),                           AT(thumbs),               AT(thumb_count)        },
+    {"type",                OPT_TYPE,   ALL,                               0,                        0                      },
+    {"values",              OPT_TEXTS,  T(SELECT),                         AT(values),               AT(value_count)        },
 };
 
 Str field_type_name(FieldType type)

@@ -133,15 +133,15 @@ void fields_complete(Arena *a, Collection *c)
         c->fields[i].index = (int)i;
 }
 
-void fields_compile_patterns(Arena *a, Collection *c)
+void fields_compile_patterns(Arena *a, Collection *c, bool stored)
 {
     for (size_t i = 0; i < c->field_count; i++) {
         Field *f = &c->fields[i];
         f->pattern_code = NULL;
         if (f->pattern.len == 0) continue;
         Error *err = pattern_compile(a, f->pattern, &f->pattern_code);
-        /* Only of imported definitions: saving refuses such a pattern. */
-        if (err)
+        /* Only in imported folders: saving refuses such a pattern. */
+        if (err && stored)
             log_warn("schema", "pattern ignored", LOG_STR("collection", c->name),
                      LOG_STR("field", f->name), LOG_STR("reason", err->message));
     }

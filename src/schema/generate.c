@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "schema/schema_internal.h"
 
-#define UNBOUNDED_REPEAT 6    /* what '*', '+' and '{n,}' go up to */
+#define UNBOUNDED_REPEAT 6 /* what '*', '+' and '{n,}' go up to */
 #define REPEAT_MAX       1000
 #define DEPTH_MAX        50
 #define OUTPUT_MAX       (16 * 1024)
@@ -21,9 +21,9 @@ typedef struct {
 typedef struct Node Node;
 struct Node {
     NodeType type;
-    Range *ranges;    /* class: one of these characters */
+    Range *ranges; /* class: one of these characters */
     size_t range_count, range_cap;
-    Node *child;      /* sequence, choice: the first of a list; repeat: what */
+    Node *child; /* sequence, choice: the first of a list; repeat: what */
     Node *next;
     size_t child_count;
     uint32_t min, max;

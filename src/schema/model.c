@@ -77,7 +77,10 @@ static Error *read_texts(Arena *a, const Json *json, Collection *c)
         const char *key;
         Str *to;
     } const TEXTS[] = {
-        {"id", &c->id}, {"name", &c->name}, {"viewQuery", &c->view_query}};
+        {"id",        &c->id        },
+        {"name",      &c->name      },
+        {"viewQuery", &c->view_query}
+    };
     for (size_t i = 0; i < COUNT(TEXTS); i++) {
         const Str *text;
         if (!text_at(json, TEXTS[i].key, &text)) return wrong_type(a, TEXTS[i].key);
@@ -220,7 +223,8 @@ static void drop_stale_mapped_fields(Arena *a, Collection *c)
     Json *mapped = json_get(json_get(c->options, S("oauth2")), S("mappedFields"));
     for (size_t i = 0; i < json_count(mapped); i++) {
         JsonMember *m = &mapped->object.members[i];
-        if (!collection_field(c, json_str(&m->value, S("")))) json_set_str(a, mapped, m->key, S(""));
+        if (!collection_field(c, json_str(&m->value, S(""))))
+            json_set_str(a, mapped, m->key, S(""));
     }
 }
 
@@ -243,8 +247,7 @@ static bool rule_equal(const Rule *x, const Rule *y)
 
 static void complete_auth(Arena *a, Collection *c, const Collection *base)
 {
-    if (base ? collection_is_superusers(base) : collection_is_superusers(c))
-        force_superusers(a, c);
+    if (base ? collection_is_superusers(base) : collection_is_superusers(c)) force_superusers(a, c);
     drop_stale_mapped_fields(a, c);
     bool stricter = base && base->type == COLLECTION_AUTH &&
                     !rule_equal(&base->rules[RULE_AUTH], &c->rules[RULE_AUTH]);
@@ -265,7 +268,7 @@ void collection_complete(Arena *a, Collection *c, const Collection *base)
     fields_complete(a, c);
     if (c->type == COLLECTION_AUTH) complete_auth(a, c, base);
     complete_indexes(a, c);
-    fields_compile_patterns(a, c);
+    fields_compile_patterns(a, c, false);
 }
 
 Collection *collection_scaffold(Arena *a, CollectionType type)
@@ -359,7 +362,7 @@ Error *collection_from_row(Arena *a, const CollectionRow *row, Collection **out)
     if (err) return damaged(a, row, err);
     for (size_t i = 0; i < c->field_count; i++)
         c->fields[i].index = (int)i;
-    fields_compile_patterns(a, c);
+    fields_compile_patterns(a, c, true);
     *out = c;
     return NULL;
 }

@@ -8,8 +8,8 @@
 
 Error *invalid_format(Arena *a, Str cause)
 {
-    Error *err = error_new(
-        a, 400, S("Failed to load the submitted data due to invalid formatting."));
+    Error *err =
+        error_new(a, 400, S("Failed to load the submitted data due to invalid formatting."));
     return error_cause(a, err, "%.*s", STR_ARG(cause));
 }
 

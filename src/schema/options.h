@@ -31,10 +31,10 @@ Error *invalid_format(Arena *a, Str cause);
 
 /* ---- the formats that options are checked for ---- */
 
-bool text_is_word(Str s);      /* ^\w+$ */
-bool text_is_domain(Str s);    /* two labels or more */
-bool text_is_host(Str s);      /* IP address or DNS name */
-bool text_is_url(Str s);       /* with or without scheme */
+bool text_is_word(Str s);   /* ^\w+$ */
+bool text_is_domain(Str s); /* two labels or more */
+bool text_is_host(Str s);   /* IP address or DNS name */
+bool text_is_url(Str s);    /* with or without scheme */
 bool text_is_email(Str s);
 bool text_is_hex_color(Str s); /* #rgb, #rrggbb */
 bool text_is_ip(Str s);

@@ -46,9 +46,8 @@ static size_t skip_class(Str p, size_t i) /* at '[' */
             i += 2;
             continue;
         }
-        ptrdiff_t end = str_starts(str_from_pos(p, i), S("[:"))
-                            ? str_find(str_from_pos(p, i), S(":]"))
-                            : -1;
+        ptrdiff_t end =
+            str_starts(str_from_pos(p, i), S("[:")) ? str_find(str_from_pos(p, i), S(":]")) : -1;
         i += end < 0 ? 1 : (size_t)end + 2;
     }
     return MIN(i + 1, p.len);
@@ -109,7 +108,8 @@ static const char *check_re2(Str p)
         if (c == '\\') {
             if (i + 1 >= p.len) return "trailing backslash";
             char e = p.ptr[i + 1];
-            bool letter = (e >= 'a' && e <= 'z') || (e >= 'A' && e <= 'Z') || (e >= '1' && e <= '9');
+            bool letter =
+                (e >= 'a' && e <= 'z') || (e >= 'A' && e <= 'Z') || (e >= '1' && e <= '9');
             if (letter && !strchr("aftnrvbBAzdDsSwWpPxQE", e))
                 return "backreferences and this escape are not supported";
             i = e == 'Q' ? skip_quoted(p, i + 2) : i + 2;
@@ -149,8 +149,8 @@ Error *pattern_compile(Arena *a, Str text, void **code)
     if (!compiled) {
         PCRE2_UCHAR reason[160];
         pcre2_get_error_message(number, reason, sizeof reason);
-        return invalid_regex(a, str_printf(a, "%s at offset %zu", (const char *)reason,
-                                           (size_t)offset));
+        return invalid_regex(
+            a, str_printf(a, "%s at offset %zu", (const char *)reason, (size_t)offset));
     }
     Pattern *pattern = arena_new(a, Pattern, 1);
     *pattern = (Pattern){compiled, pcre2_match_context_create(NULL)};

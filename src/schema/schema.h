@@ -28,8 +28,19 @@ typedef struct Field Field;
 /* Adding a field type? field_types.c has the table of what each one does;
  * records/values.c normalises and validates its values; api: collections §3. */
 typedef enum {
-    FIELD_TEXT, FIELD_EDITOR, FIELD_EMAIL, FIELD_URL, FIELD_NUMBER, FIELD_BOOL, FIELD_DATE,
-    FIELD_AUTODATE, FIELD_SELECT, FIELD_RELATION, FIELD_FILE, FIELD_JSON, FIELD_GEOPOINT,
+    FIELD_TEXT,
+    FIELD_EDITOR,
+    FIELD_EMAIL,
+    FIELD_URL,
+    FIELD_NUMBER,
+    FIELD_BOOL,
+    FIELD_DATE,
+    FIELD_AUTODATE,
+    FIELD_SELECT,
+    FIELD_RELATION,
+    FIELD_FILE,
+    FIELD_JSON,
+    FIELD_GEOPOINT,
     FIELD_PASSWORD
 } FieldType;
 #define FIELD_TYPE_COUNT (FIELD_PASSWORD + 1)
@@ -40,30 +51,30 @@ struct Field {
     FieldType type;
     Str id, name, help;
     bool system, hidden, presentable, required;
-    int index;                      /* position in Collection.fields = column position */
+    int index; /* position in Collection.fields = column position */
 
-    int64_t min, max;               /* text: characters; password: characters */
-    Str pattern, autogenerate_pattern; /* text; pattern also password */
-    void *pattern_code;             /* compiled (PCRE2, shared, read only), or NULL */
-    bool primary_key;               /* text */
-    int64_t max_size;               /* editor, file, json: bytes; 0 = the type's default */
-    bool convert_urls;              /* editor */
+    int64_t min, max;                   /* text: characters; password: characters */
+    Str pattern, autogenerate_pattern;  /* text; pattern also password */
+    void *pattern_code;                 /* compiled (PCRE2, shared, read only), or NULL */
+    bool primary_key;                   /* text */
+    int64_t max_size;                   /* editor, file, json: bytes; 0 = the type's default */
+    bool convert_urls;                  /* editor */
     Str *only_domains, *except_domains; /* email, url */
     size_t only_domain_count, except_domain_count;
-    bool min_set, max_set;          /* number */
+    bool min_set, max_set; /* number */
     double min_number, max_number;
     bool only_int;
-    Str min_date, max_date;         /* date; empty = none */
-    bool on_create, on_update;      /* autodate */
-    Str *values;                    /* select */
+    Str min_date, max_date;    /* date; empty = none */
+    bool on_create, on_update; /* autodate */
+    Str *values;               /* select */
     size_t value_count;
     int64_t min_select, max_select; /* select, relation, file; 0 and 1 = single */
     Str collection_id;              /* relation: the target's id */
     bool cascade_delete;            /* relation */
     Str *mime_types, *thumbs;       /* file */
     size_t mime_type_count, thumb_count;
-    bool is_protected;              /* file */
-    int64_t cost;                   /* password: kept for import, argon2id ignores it */
+    bool is_protected; /* file */
+    int64_t cost;      /* password: kept for import, argon2id ignores it */
 };
 
 static inline bool field_is_list(const Field *f) /* select, relation, file that hold several */
@@ -78,8 +89,16 @@ ColumnKind field_column_kind(const Field *f);
 int64_t field_max_size(const Field *f); /* with the type's default */
 
 typedef enum { COLLECTION_BASE, COLLECTION_AUTH, COLLECTION_VIEW } CollectionType;
-typedef enum { RULE_LIST, RULE_VIEW, RULE_CREATE, RULE_UPDATE, RULE_DELETE, RULE_AUTH, RULE_MANAGE,
-               RULE_MFA } RuleKind;
+typedef enum {
+    RULE_LIST,
+    RULE_VIEW,
+    RULE_CREATE,
+    RULE_UPDATE,
+    RULE_DELETE,
+    RULE_AUTH,
+    RULE_MANAGE,
+    RULE_MFA
+} RuleKind;
 #define RULE_COUNT (RULE_MFA + 1)
 
 typedef struct {
@@ -92,8 +111,13 @@ typedef struct {
     int64_t duration_s;
 } TokenConfig;
 
-typedef enum { TOKEN_AUTH, TOKEN_FILE, TOKEN_VERIFICATION, TOKEN_PASSWORD_RESET,
-               TOKEN_EMAIL_CHANGE } TokenKind;
+typedef enum {
+    TOKEN_AUTH,
+    TOKEN_FILE,
+    TOKEN_VERIFICATION,
+    TOKEN_PASSWORD_RESET,
+    TOKEN_EMAIL_CHANGE
+} TokenKind;
 #define TOKEN_KIND_COUNT (TOKEN_EMAIL_CHANGE + 1)
 
 /* What the hot path asks of an auth collection; everything else that is stored
@@ -109,30 +133,30 @@ typedef struct {
 
 typedef struct {
     Str name;
-    Str *columns;       /* plain column names; an expression is kept as text */
+    Str *columns; /* plain column names; an expression is kept as text */
     bool *is_expression;
     size_t column_count;
     bool unique;
-    bool nocase;        /* single column with COLLATE NOCASE */
-    bool partial;       /* has a WHERE */
-    Str text;           /* the CREATE INDEX statement */
+    bool nocase;  /* single column with COLLATE NOCASE */
+    bool partial; /* has a WHERE */
+    Str text;     /* the CREATE INDEX statement */
 } Index;
 
 struct Collection {
     Str id, name;
     CollectionType type;
     bool system;
-    Field *fields;      /* in display and column order */
+    Field *fields; /* in display and column order */
     size_t field_count;
     Index *indexes;
     size_t index_count;
     Rule rules[RULE_COUNT];
-    AuthOptions auth;   /* COLLECTION_AUTH only */
-    Json *options;      /* auth and view keys as stored, secrets included */
+    AuthOptions auth; /* COLLECTION_AUTH only */
+    Json *options;    /* auth and view keys as stored, secrets included */
     Str view_query;
     Str created, updated;
-    Str unknown_type;   /* what was submitted as type, when it is none we know */
-    int index;          /* position in the schema */
+    Str unknown_type; /* what was submitted as type, when it is none we know */
+    int index;        /* position in the schema */
 
     /* Compiled pieces of the layers above (query plans, parsed rules), made when
      * the schema is published: see SchemaPublishHook. Owned by the schema's arena. */
@@ -140,7 +164,7 @@ struct Collection {
 };
 
 struct Schema {
-    uint64_t version;         /* grows with each publication */
+    uint64_t version;                     /* grows with each publication */
     const Collection *const *collections; /* in order of creation */
     size_t count;
     const struct SchemaLookup *lookup; /* maps for schema_find(); NULL: it searches */

@@ -33,8 +33,9 @@ MUST_CHECK Error *fields_from_json(Arena *a, const Json *list, Collection *c);
 /* Puts the system fields of the type where they are missing, forces their
  * flags, numbers the fields. */
 void fields_complete(Arena *a, Collection *c);
-/* Compiles patterns; those that do not compile stay NULL. */
-void fields_compile_patterns(Arena *a, Collection *c);
+/* Compiles patterns; those that do not compile stay NULL, with a line in the
+ * log when they are `stored` already. */
+void fields_compile_patterns(Arena *a, Collection *c, bool stored);
 Field *field_named(Collection *c, Str name);
 
 /* ---- auth options (auth_options.c) ---- */
@@ -71,8 +72,7 @@ void collection_complete(Arena *a, Collection *c, const Collection *base);
 
 /* ---- validation ---- */
 
-void fields_check(Checks *checks, const Schema *schema, const Collection *c,
-                  const Collection *old);
+void fields_check(Checks *checks, const Schema *schema, const Collection *c, const Collection *old);
 bool name_has_via(Str name); /* "_via_" is the separator of back-relations */
 
 /* ---- indexes ---- */

@@ -89,8 +89,8 @@ void snapshots_publish(Snapshots *s, void *value)
     size_t i = free_slot(s);
     atomic_fetch_add_explicit(&s->alive, 1, memory_order_relaxed);
     atomic_store_explicit(&s->slots[i].value, value, memory_order_release);
-    uint64_t old = atomic_exchange_explicit(&s->head, (uint64_t)i << SLOT_SHIFT,
-                                            memory_order_acq_rel);
+    uint64_t old =
+        atomic_exchange_explicit(&s->head, (uint64_t)i << SLOT_SHIFT, memory_order_acq_rel);
     if (s->published) slot_retire(s, old);
     s->published = true;
 }

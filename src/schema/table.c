@@ -222,8 +222,7 @@ static Error *update_columns(const Table *t, const Collection *c, const Collecti
     for (size_t i = 0; i < c->field_count; i++) {
         const Field *f = &c->fields[i];
         Str temp = str_printf(t->a, "_%.*s_%zu", STR_ARG(unique), i);
-        Error *err =
-            prepare_column(t, collection_field_by_id(old, f->id), f, temp, &moved[i]);
+        Error *err = prepare_column(t, collection_field_by_id(old, f->id), f, temp, &moved[i]);
         if (err) return err;
     }
     for (size_t i = 0; i < c->field_count; i++) {
