@@ -151,9 +151,12 @@ static Error *start(Worker *w)
     if (err) return err;
     err = loops_create(w);
     if (err) return err;
-    err = threads_start(w);
+    err = control_start(w->arena, &w->site.app, o->dir, &w->control);
     if (err) return err;
-    return control_start(w->arena, &w->site.app, o->dir, &w->control);
+    /* Visitors wait in the sockets already; the link is on the screen before
+     * the first of them is answered. */
+    greet(w->arena, &w->site.app, w->plan);
+    return threads_start(w);
 }
 
 /* ---- the sweep at start ---- */
@@ -223,7 +226,6 @@ int worker_run(Arena *a, const WorkerPlan *plan)
         complain(a, err);
         _exit(WORKER_EXIT_CANNOT_START); /* half made: nothing is worth taking apart */
     }
-    greet(a, &w.site.app, plan);
     sweep_start(&w);
     wait_for_sigterm();
     stop(&w);

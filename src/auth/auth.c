@@ -121,6 +121,13 @@ Error *auth_find_by_token(App *app, Arena *a, const Schema *schema, Str token, T
     if (key.len == 0) return token_refused(a, "record without token key");
     err = token_verify(a, token, key, c->auth.tokens[kind].secret, claims);
     if (err) return err;
+    if (collection_is_superusers(c) && str_eq(record_str(record, S("email")), INSTALLER_EMAIL)) {
+        /* The account is removed in the background; its power ends at once. */
+        bool exists;
+        err = superuser_exists(app, a, &exists);
+        if (err) return err;
+        if (exists) return token_refused(a, "the setup link is used up");
+    }
     *out = record;
     return NULL;
 }
