@@ -37,8 +37,9 @@ typedef struct Router Router;
 #define DRAIN_BYTES         (64 * 1024) /* unread body that is skipped to keep a connection */
 #define LINGER_MS           2000        /* how long a refused client may go on sending */
 #define LINGER_BYTES        (1024 * 1024)
-#define DATE_LEN            29
+#define BUFFERS_POOLED      16  /* per loop */
 #define REQUESTS_POOLED     256 /* per loop */
+#define ROUTE_PARAMS_MAX    8
 #define SENDFILE_TURN_BYTES (1024 * 1024) /* then other fibers get their turn */
 
 /* ---- the body of a request, as it arrives (receive.c) ---- */
@@ -50,11 +51,14 @@ typedef struct {
     bool done;             /* the last byte was handed out */
     bool continue_pending; /* "Expect: 100-continue" not answered yet */
     bool too_slow;         /* the sweep found it under the minimum rate */
+    int failed;            /* the status a read failed with; it fails again */
     uint64_t length;       /* BODY_LENGTH: Content-Length */
     uint64_t received;     /* body bytes handed out so far */
     uint64_t limit;        /* 413 beyond */
     uint64_t waited_ms;    /* spent waiting for the client, in all */
-    uint64_t wait_from_ms; /* when the present wait began, 0 = not waiting */
+    uint64_t wait_from_ms; /* when the present wait began */
+    uint64_t window_ms;    /* the rate is measured since this much waiting … */
+    uint64_t window_bytes; /* … and this much received; 0, 0 = not yet */
     Chunked chunked;
     Str outstanding;       /* the piece the caller holds, in the conn's input */
 } ReqBody;
@@ -70,24 +74,28 @@ enum {
     DEFAULT_ALL = 15
 };
 
+#define INLINE_HEADERS 12
+
 struct Res {
     Request *request;
     int status; /* 0 before an answer */
     unsigned defaults;
-    HttpHeader *headers; /* in the arena; set by res_header() */
+    HttpHeader *headers; /* inline_headers, or in the arena when there are more */
     size_t header_count, header_cap;
-    Str head;              /* rendered, waiting to go out with the first bytes */
-    uint64_t sent_bytes;   /* head and body, as handed to the socket */
+    Str head;               /* rendered, waiting to go out with the first bytes */
+    uint64_t sent_bytes;    /* head and body, as handed to the socket */
     int64_t content_length; /* as announced; -1 = unknown */
-    uint64_t body_bytes;   /* of the body sent so far */
-    bool head_sent;        /* the head is rendered: nothing can be changed any more */
-    bool chunked;          /* body in chunks */
-    bool streaming;        /* res_stream_start() */
-    bool finished;         /* res_finish() was called */
-    bool failed;           /* the connection ended meanwhile */
-    bool close;            /* the connection ends after this response */
+    uint64_t body_bytes;    /* of the body sent so far */
+    bool head_sent;         /* the head is rendered: nothing can be changed any more */
+    bool has_body;          /* body bytes go out (not for HEAD, 204, 304) */
+    bool chunked;           /* body in chunks */
+    bool streaming;         /* res_stream_start() */
+    bool finished;          /* res_finish() was called */
+    bool failed;            /* the connection ended meanwhile */
+    bool close;             /* the connection ends after this response */
     void (*on_close)(void *arg);
     void *on_close_arg;
+    HttpHeader inline_headers[INLINE_HEADERS];
 };
 
 typedef enum { WAIT_NONE, WAIT_BODY, WAIT_WRITE } Wait;
@@ -102,13 +110,15 @@ struct Request {
     HttpLoop *hloop;
     Fiber *fiber;
     Wait wait;
+    int refused;         /* the head was malformed: this status, then close */
+    const char *problem; /* and why */
     bool keep_alive;     /* what the client wants */
     bool is_http10;
     bool counted;        /* in hloop->in_flight */
-    HttpHeader params[8]; /* of the route, decoded */
+    bool silent;         /* a preflight: not for the request log */
+    HttpHeader params[ROUTE_PARAMS_MAX]; /* of the route, decoded */
     size_t param_count;
     void *body_cache; /* web: what req_body() gave the first time */
-    Json *query_cache;
     Request *next_free;
 };
 
@@ -128,6 +138,7 @@ struct HttpServer {
     bool origins_any;
     HttpLoop *loops[256];
     size_t loop_count;
+    struct StaticSite *site; /* static.c: the public_dir; NULL = none */
     _Atomic bool stopping;
 };
 
@@ -165,6 +176,9 @@ MUST_CHECK Error *res_send_head(Res *res, int status, int64_t content_length);
  * `bytes` must not change meanwhile. */
 MUST_CHECK Error *res_send_bytes(Res *res, Str bytes);
 
+/* Sends the head now, if it still waits for the first bytes. */
+MUST_CHECK Error *res_flush(Res *res);
+
 /* `len` bytes of a file from `offset`, by sendfile(2). A file that turns out
  * shorter ends the connection. Does not close fd. */
 MUST_CHECK Error *res_send_fd(Res *res, int fd, uint64_t offset, uint64_t len);
@@ -173,6 +187,11 @@ MUST_CHECK Error *res_send_fd(Res *res, int fd, uint64_t offset, uint64_t len);
 MUST_CHECK Error *res_finish(Res *res);
 
 /* ---- implemented by the static files' side ---- */
+
+/* http_server_create() calls the first when public_dir is not empty, and
+ * http_server_destroy() the second in any case (after the loops have ended). */
+MUST_CHECK Error *static_open(HttpServer *server, Arena *a);
+void static_close(HttpServer *server);
 
 /* Called for GET and HEAD when no route matches, a public_dir is set and the
  * path is not under /api/. An error 404 becomes the envelope. */
