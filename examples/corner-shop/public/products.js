@@ -25,7 +25,7 @@ function card(p) {
       el('h2', {}, el('a', { href }, p.name)),
       el('span', { class: 'soft' }, p.expand?.category?.name ?? ''),
       el('span', { class: 'price' }, price(p.price)),
-      el('button', { type: 'button', 'aria-label': `Put ${p.name} into the cart`, onclick() {
+      el('button', { type: 'button', 'aria-label': `Add to cart: ${p.name}`, onclick() {
         cart.add(p.id);
         notice(`${p.name} is in your cart.`);
       } }, 'Add to cart')));
