@@ -42,13 +42,18 @@ typedef struct App {
     Storage *storage;
     Passwords *passwords;
     Workers *workers;
-    _Atomic uint64_t auth_version; /* grows when any auth record is written: caches of callers check it */
-    void *auth;                    /* auth/'s state */
+    _Atomic uint64_t
+        auth_version; /* grows when any auth record is written: caches of callers check it */
+    void *auth;       /* auth/'s state */
     struct {
         ChangeListener fn;
         void *arg;
     } listeners[8]; /* records_on_change() */
     size_t listener_count;
+    /* Counts one item of a batch against the rate limits (conventions §11): set
+     * by whoever owns them; NULL = no limits. `action` is "create", "update" or
+     * "delete". An error fails that item. */
+    Error *(*batch_item_guard)(Req *req, const Collection *c, const char *action);
 } App;
 
 /* Req.context of every routed request; made by app/'s `before`. */
@@ -56,8 +61,8 @@ typedef struct {
     App *app;
     const Schema *schema;
     const Settings *settings;
-    AuthInfo *auth;        /* NULL = guest */
-    Str token;             /* the one that proved it */
+    AuthInfo *auth; /* NULL = guest */
+    Str token;      /* the one that proved it */
     bool token_refreshable;
     Str real_ip;
     RequestInfo info;
@@ -86,8 +91,8 @@ MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);
 
 struct Record {
     const Collection *collection;
-    DbValue *values; /* one per field; texts live with the record */
-    Json *expand;    /* the "expand" object, NULL = no key */
+    DbValue *values;  /* one per field; texts live with the record */
+    Json *expand;     /* the "expand" object, NULL = no key */
     bool email_shown; /* the rules of records §1.2 were satisfied */
 };
 
@@ -119,11 +124,11 @@ MUST_CHECK Error *record_is_managed(Tx *tx, const Schema *schema, const Record *
 /* A change to one record. */
 typedef struct {
     const Collection *collection;
-    Str id;            /* update: which one; create: empty, or the wanted id */
-    Json *data;        /* body keys, modifiers included */
+    Str id;     /* update: which one; create: empty, or the wanted id */
+    Json *data; /* body keys, modifiers included */
     Upload *uploads;
     size_t upload_count;
-    bool as_system;    /* no rules, no form checks of records §7; hidden fields allowed */
+    bool as_system; /* no rules, no form checks of records §7; hidden fields allowed */
     bool skip_validation;
     const RequestInfo *info; /* the caller, for rules; NULL with as_system */
 } RecordChange;
@@ -136,7 +141,12 @@ MUST_CHECK Error *record_update(App *app, Arena *a, const RecordChange *change, 
 MUST_CHECK Error *record_delete(App *app, Arena *a, const RecordChange *change);
 
 /* In a running transaction, as the system: sets single columns without
- * validation, moving onUpdate autodates and firing the change feed. */
+ * validation, moving onUpdate autodates and firing the change feed. Of auth
+ * records the invariants of api: auth §1.4 hold: a changed e-mail rotates the
+ * tokenKey unless it is among the columns, a changed tokenKey ends open OTPs
+ * (and, with a changed password, MFAs and known origins), and becoming verified
+ * drops linked accounts. A password alone is taken as the same one hashed
+ * anew, and changes nothing else. */
 MUST_CHECK Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id,
                                      const Str *columns, const DbValue *values, size_t count);
 /* Deletes with cascades (collections §5), no rules. */

@@ -1,0 +1,51 @@
+/* context.c - guards of handlers, and the collection a path names.
+ *
+ * The texts are those of api: conventions §4.2. */
+#include "records/records_internal.h"
+
+Error *require_auth(Req *req)
+{
+    if (req_context(req)->auth) return NULL;
+    return error_new(req->arena, 401, S("The request requires valid record authorization token."));
+}
+
+Error *require_superuser(Req *req)
+{
+    Error *err = require_auth(req);
+    if (err) return err;
+
+    if (context_is_superuser(req_context(req))) return NULL;
+    return error_new(req->arena, 403,
+                     S("The authorized record is not allowed to perform this action."));
+}
+
+Error *require_superuser_or_owner(Req *req, Str record_id)
+{
+    const Context *cx = req_context(req);
+    if (!cx->auth) {
+        return error_new(req->arena, 401,
+                         S("The request requires superuser or record authorization token."));
+    }
+    if (cx->auth->is_superuser || str_eq(cx->auth->id, record_id)) return NULL;
+    return error_status(req->arena, 403);
+}
+
+Error *require_same_collection_auth(Req *req, const Collection *c)
+{
+    Error *err = require_auth(req);
+    if (err) return err;
+
+    if (str_eq(req_context(req)->auth->collection_id, c->id)) return NULL;
+    return error_new(req->arena, 403,
+                     str_printf(req->arena,
+                                "The request requires auth record from %.*s collection.",
+                                STR_ARG(c->name)));
+}
+
+Error *req_collection(Req *req, Str message, const Collection **out)
+{
+    const Collection *c = schema_find(req_context(req)->schema, req_param(req, "collection"));
+    if (!c) return error_new(req->arena, 404, message);
+    *out = c;
+    return NULL;
+}

@@ -1,0 +1,91 @@
+/* feed.c - what happens after a commit: listeners are told, callers' caches
+ * are invalidated, files that no row names any more are removed. */
+#include "records/records_internal.h"
+
+typedef struct {
+    App *app;
+    ChangeKind kind;
+    const Record *record;
+} Change;
+
+void records_on_change(App *app, ChangeListener listener, void *arg)
+{
+    assert(app->listener_count < COUNT(app->listeners));
+    app->listeners[app->listener_count].fn = listener;
+    app->listeners[app->listener_count].arg = arg;
+    app->listener_count++;
+}
+
+/* The version moves first: whoever hears of the change must not find the old
+ * caller in a cache. */
+static void change_fire(void *arg)
+{
+    const Change *change = arg;
+    App *app = change->app;
+    if (change->record->collection->type == COLLECTION_AUTH) app->auth_version++;
+    for (size_t i = 0; i < app->listener_count; i++) {
+        app->listeners[i].fn(app->listeners[i].arg, change->kind, change->record);
+    }
+}
+
+void change_queue(App *app, Tx *tx, ChangeKind kind, const Record *r)
+{
+    if (app->listener_count == 0 && r->collection->type != COLLECTION_AUTH) return;
+
+    Change *change = arena_new(tx_arena(tx), Change, 1);
+    *change = (Change){app, kind, r};
+    tx_after_commit(tx, change_fire, change);
+}
+
+typedef struct {
+    Storage *storage;
+    Str key; /* a blob, or a record's folder with its '/' */
+} Removal;
+
+static void removal_run(void *arg)
+{
+    const Removal *removal = arg;
+    if (str_ends(removal->key, S("/"))) {
+        storage_remove_prefix_later(removal->storage, removal->key);
+    } else {
+        storage_remove_later(removal->storage, removal->key);
+    }
+}
+
+static void removal_queue(App *app, Tx *tx, Str key)
+{
+    Removal *removal = arena_new(tx_arena(tx), Removal, 1);
+    *removal = (Removal){app->storage, key};
+    tx_after_commit(tx, removal_run, removal);
+}
+
+static bool has_file_fields(const Collection *c)
+{
+    for (size_t i = 0; i < c->field_count; i++) {
+        if (c->fields[i].type == FIELD_FILE) return true;
+    }
+    return false;
+}
+
+/* Without `new` the record is gone, and its whole folder with it. A folder left
+ * by a file field that was dropped before is found by the sweep at start. */
+void files_remove_after_commit(App *app, Tx *tx, const Record *old, const Record *new)
+{
+    Arena *a = tx_arena(tx);
+    const Collection *c = old->collection;
+    if (!has_file_fields(c)) return;
+    if (!new) {
+        removal_queue(app, tx, file_prefix(a, c, record_id(old)));
+        return;
+    }
+    for (size_t i = 0; i < c->field_count; i++) {
+        const Field *f = &c->fields[i];
+        if (f->type != FIELD_FILE || value_equal(&old->values[i], &new->values[i])) continue;
+        StrList before = value_to_list(a, f, &old->values[i]);
+        StrList after = value_to_list(a, f, &new->values[i]);
+        for (size_t n = 0; n < before.count; n++) {
+            if (list_has(after, before.items[n])) continue;
+            removal_queue(app, tx, file_key(a, c, record_id(old), before.items[n]));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+/* sweep.c - rows and blobs compared at start.
+ *
+ * Files are stored before their row and removed after it, so a crash between
+ * leaves blobs that no row names: they are removed once they are older than any
+ * request can be. A row whose blob is missing is only told: somebody else must
+ * have removed it, and a backup may have it.
+ *
+ * Both directions go in bounded memory: blobs folder by folder, rows page by
+ * page. The arenas below live until the caller's is reset, so that an error
+ * made in one of them outlives the sweep. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "records/records_internal.h"
+
+#define PAGE_ROWS     200
+#define LOGGED_MAX    20 /* lines of each kind; the rest is only counted */
+#define SCRATCH_BYTES ((size_t)32 << 20)
+
+typedef struct {
+    App *app;
+    const Schema *schema;
+    int64_t newest_ms; /* younger orphans are left alone */
+    size_t orphans, missing;
+    Arena *folder, *blob, *pages[2];
+
+    const Collection *c;
+    Str collection_id, record_id; /* of the folder being walked */
+    StrList names;                /* what its row names */
+    bool entered;
+
+    Str after; /* last id of the page before */
+    StrList page;
+    size_t page_cap;
+} Sweep;
+
+static void drop_arena(void *arg)
+{
+    arena_destroy(arg);
+}
+
+static Arena *scratch(Arena *a)
+{
+    Arena *arena = arena_create("sweep", SCRATCH_BYTES);
+    arena_defer(a, drop_arena, arena);
+    return arena;
+}
+
+static void list_push(Arena *a, StrList *list, size_t *cap, Str s)
+{
+    if (list->count == *cap) {
+        *cap = *cap ? *cap * 2 : 64;
+        Str *items = arena_new(a, Str, *cap);
+        if (list->count) memcpy(items, list->items, list->count * sizeof(Str));
+        list->items = items;
+    }
+    list->items[list->count++] = s;
+}
+
+/* File names of all file fields of a row, or the keys of their blobs. */
+static void push_names(Arena *a, const Record *r, StrList *list, size_t *cap, bool as_keys)
+{
+    const Collection *c = r->collection;
+    for (size_t i = 0; i < c->field_count; i++) {
+        if (c->fields[i].type != FIELD_FILE) continue;
+        StrList names = value_to_list(a, &c->fields[i], &r->values[i]);
+        for (size_t n = 0; n < names.count; n++) {
+            Str name = names.items[n];
+            list_push(a, list, cap, as_keys ? file_key(a, c, record_id(r), name) : name);
+        }
+    }
+}
+
+static Error *open_blob(Sweep *s, Str key, BlobInfo *info)
+{
+    int fd;
+    arena_reset(s->blob); /* closes the one before */
+    return storage_open_blob(s->app->storage, s->blob, key, &fd, info);
+}
+
+/* ---- blobs without a row ---- */
+
+static Error *names_work(Tx *tx, void *arg)
+{
+    Sweep *s = arg;
+    Record *r;
+    size_t cap = 0;
+    s->names = (StrList){0};
+    Error *err = record_find(tx, s->c, s->record_id, &r);
+    if (err) return err->status == 404 ? NULL : err;
+    push_names(s->folder, r, &s->names, &cap, false);
+    return NULL;
+}
+
+static Error *enter_folder(Sweep *s, Str collection_id, Str record_id)
+{
+    if (s->entered && str_eq(s->collection_id, collection_id) && str_eq(s->record_id, record_id)) {
+        return NULL;
+    }
+    arena_reset(s->folder);
+    s->entered = true;
+    s->collection_id = arena_copy(s->folder, collection_id);
+    s->record_id = arena_copy(s->folder, record_id);
+    s->c = schema_find_id(s->schema, collection_id);
+    s->names = (StrList){0};
+    if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
+    return db_read(s->app->db, s->folder, names_work, s);
+}
+
+static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_name,
+                         uint64_t size_bytes)
+{
+    Sweep *s = arg;
+    BlobInfo info;
+    (void)size_bytes;
+    Error *err = enter_folder(s, collection_id, record_id);
+    if (err || list_has(s->names, file_name)) return err;
+
+    Str key = str_printf(s->folder, "%.*s/%.*s/%.*s", STR_ARG(collection_id), STR_ARG(record_id),
+                         STR_ARG(file_name));
+    err = open_blob(s, key, &info);
+    if (!err && info.modified_ms > s->newest_ms) return NULL;
+    if (!err) err = storage_remove(s->app->storage, s->blob, key);
+    if (err) {
+        log_warn("records", "orphan not removed", LOG_STR("key", key), LOG_STR("why", err->cause));
+    } else if (s->orphans++ < LOGGED_MAX) {
+        log_info("records", "orphan removed", LOG_STR("key", key));
+    }
+    return NULL; /* one stubborn file does not end the sweep */
+}
+
+/* ---- rows without their blob ---- */
+
+static bool has_files(const Collection *c)
+{
+    for (size_t i = 0; i < c->field_count; i++) {
+        if (c->fields[i].type == FIELD_FILE) return c->type != COLLECTION_VIEW;
+    }
+    return false;
+}
+
+static Error *page_work(Tx *tx, void *arg)
+{
+    Sweep *s = arg;
+    Arena *a = tx_arena(tx);
+    Buf sql = buf_new(a, 128);
+    buf_add(&sql, S("SELECT "));
+    sql_columns(&sql, tx, s->c);
+    buf_add(&sql, S(" FROM "));
+    sql_name(&sql, tx, s->c->name);
+    buf_printf(&sql, " WHERE id>?1 ORDER BY id LIMIT %d", PAGE_ROWS);
+    Stmt *stmt;
+    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
+    if (err) return err;
+    stmt_bind_str(stmt, 1, s->after);
+
+    s->page = (StrList){0};
+    s->page_cap = 0;
+    Str last = S("");
+    for (size_t rows = 0;; rows++) {
+        bool row;
+        err = stmt_step(stmt, &row);
+        if (err) return err;
+        if (!row) {
+            s->after = rows == PAGE_ROWS ? last : S("");
+            return NULL;
+        }
+        Record *r = record_read(a, s->c, stmt);
+        push_names(a, r, &s->page, &s->page_cap, true);
+        last = record_id(r);
+    }
+}
+
+static Error *check_rows(Sweep *s)
+{
+    BlobInfo info;
+    s->after = S("");
+    for (size_t round = 0;; round++) {
+        Arena *a = s->pages[round % 2]; /* `after` is in the other one */
+        arena_reset(a);
+        Error *err = db_read(s->app->db, a, page_work, s);
+        if (err) return err;
+        for (size_t i = 0; i < s->page.count; i++) {
+            Str key = s->page.items[i];
+            err = open_blob(s, key, &info);
+            if (!err || err->status != 404) continue;
+            if (s->missing++ < LOGGED_MAX) log_warn("records", "file missing", LOG_STR("key", key));
+        }
+        if (s->after.len == 0) return NULL;
+    }
+}
+
+Error *records_sweep_files(App *app, Arena *a, int64_t min_age_ms, size_t *orphans, size_t *missing)
+{
+    Sweep s = {.app = app, .schema = schema_hold(app->schema, a)};
+    s.newest_ms = clock_wall_ms() - min_age_ms;
+    s.folder = scratch(a);
+    s.blob = scratch(a);
+    s.pages[0] = scratch(a);
+    s.pages[1] = scratch(a);
+    Error *err = storage_walk(app->storage, a, visit_blob, &s);
+    for (size_t i = 0; !err && i < s.schema->count; i++) {
+        s.c = s.schema->collections[i];
+        if (has_files(s.c)) err = check_rows(&s);
+    }
+    if (s.orphans || s.missing) {
+        log_info("records", "files swept", LOG_INT("orphans", s.orphans),
+                 LOG_INT("missing", s.missing));
+    }
+    *orphans = s.orphans;
+    *missing = s.missing;
+    return err;
+}

@@ -1,0 +1,132 @@
+/* write_sql.c - INSERT and UPDATE, and what an engine's refusal means. */
+#include "base/clock.h"
+#include "records/records_internal.h"
+
+void record_touch(Record *r, Arena *a, bool is_create)
+{
+    const Collection *c = r->collection;
+    Str now = {0};
+    for (size_t i = 0; i < c->field_count; i++) {
+        const Field *f = &c->fields[i];
+        if (f->type != FIELD_AUTODATE || !(is_create ? f->on_create : f->on_update)) continue;
+        if (!now.ptr) now = datetime_now(a);
+        r->values[i] = DB_VALUE_TEXT(now);
+    }
+}
+
+/* A password that was never hashed, a file that was never stored: a change that
+ * was prepared on another row. NaN cannot be stored; validation was skipped. */
+static bool is_prepared(const Write *w)
+{
+    for (size_t i = 0; i < w->password_count; i++) {
+        if (w->passwords[i].plain.len && !w->passwords[i].hash.len) return false;
+    }
+    for (size_t i = 0; i < w->file_count; i++) {
+        const NewFile *file = &w->files[i];
+        StrList names = value_to_list(w->a, file->field, &w->record->values[file->field->index]);
+        if (!file->stored && list_has(names, file->name)) return false;
+    }
+    return !w->old_needed;
+}
+
+static Str insert_sql(Tx *tx, const Collection *c)
+{
+    Buf sql = buf_new(tx_arena(tx), 64 + 32 * c->field_count);
+    buf_add(&sql, S("INSERT INTO "));
+    sql_name(&sql, tx, c->name);
+    buf_add(&sql, S(" ("));
+    sql_columns(&sql, tx, c);
+    buf_add(&sql, S(") VALUES ("));
+    for (size_t i = 0; i < c->field_count; i++) {
+        buf_add(&sql, i ? S(",?") : S("?"));
+        buf_i64(&sql, (int64_t)i + 1);
+    }
+    buf_char(&sql, ')');
+    return buf_str(&sql);
+}
+
+Error *write_insert(Write *w, Tx *tx)
+{
+    if (!is_prepared(w)) return error_retry(w->a);
+    Stmt *stmt;
+    Error *err = tx_prepare(tx, insert_sql(tx, w->c), &stmt);
+    if (err) return err;
+    for (size_t i = 0; i < w->c->field_count; i++) {
+        stmt_bind(stmt, (int)i + 1, w->record->values[i]);
+    }
+    err = stmt_run(stmt, NULL);
+    if (err) return err;
+    change_queue(w->app, tx, CHANGE_CREATE, w->record);
+    return NULL;
+}
+
+Error *record_store(Tx *tx, const Record *old, const Record *new)
+{
+    const Collection *c = old->collection;
+    Buf sql = buf_new(tx_arena(tx), 64 + 24 * c->field_count);
+    int *columns = arena_new(tx_arena(tx), int, c->field_count + 1), count = 0;
+    buf_add(&sql, S("UPDATE "));
+    sql_name(&sql, tx, c->name);
+    for (size_t i = 0; i < c->field_count; i++) {
+        if (value_equal(&old->values[i], &new->values[i])) continue;
+        buf_add(&sql, count ? S(",") : S(" SET "));
+        sql_name(&sql, tx, c->fields[i].name);
+        columns[count++] = (int)i;
+        buf_printf(&sql, "=?%d", count);
+    }
+    if (count == 0) return NULL;
+    buf_add(&sql, S(" WHERE "));
+    sql_name(&sql, tx, S("id"));
+    buf_printf(&sql, "=?%d", count + 1);
+
+    Stmt *stmt;
+    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
+    if (err) return err;
+    for (int i = 0; i < count; i++)
+        stmt_bind(stmt, i + 1, new->values[columns[i]]);
+    stmt_bind_str(stmt, count + 1, record_id(old));
+    return stmt_run(stmt, NULL);
+}
+
+Error *write_update(Write *w, Tx *tx)
+{
+    if (!is_prepared(w)) return error_retry(w->a);
+    if (w->c->type == COLLECTION_AUTH) {
+        const Field *password = collection_field(w->c, S("password"));
+        bool is_new = password && write_password(w, password);
+        Error *err = auth_after_update(w->app, tx, w->schema, w->original, w->record, is_new);
+        if (err) return err;
+    }
+    Error *err = record_store(tx, w->original, w->record);
+    if (err) return err;
+    files_remove_after_commit(w->app, tx, w->original, w->record);
+    change_queue(w->app, tx, CHANGE_UPDATE, w->record);
+    return NULL;
+}
+
+/* "posts.slug,posts.lang" → one fault a column. An index on an expression names
+ * none: then only the request as a whole has failed. */
+static Error *unique_error(Arena *a, Error *err)
+{
+    Error *faults = NULL;
+    Str rest = db_error_unique(err);
+    while (rest.ptr && rest.len) {
+        Str column = str_trim(str_split(&rest, ','));
+        ptrdiff_t dot = str_rfind_char(column, '.');
+        error_chain(&faults, error_field(a, str_from_pos(column, (size_t)(dot + 1)),
+                                         "validation_not_unique", S("Value must be unique.")));
+    }
+    return faults ? faults : error_new(a, 400, S(""));
+}
+
+Error *write_error(Arena *a, Error *err, Str summary)
+{
+    if (!err) return NULL;
+    DbErrorKind kind = db_error_kind(err);
+    Str cause = err->cause;
+    if (kind == DB_ERROR_UNIQUE) err = unique_error(a, err);
+    if (kind == DB_ERROR_CONSTRAINT || kind == DB_ERROR_SYNTAX) {
+        err = error_cause(a, error_new(a, 400, S("")), "%.*s", STR_ARG(cause));
+    }
+    return err->status == 400 ? error_summary(err, summary) : err;
+}
