@@ -33,8 +33,8 @@ typedef enum { KIND_UNKNOWN, KIND_ARGON2, KIND_BCRYPT } HashKind;
 typedef struct {
     Str password;
     char hash[crypto_pwhash_STRBYTES]; /* in for verifying, out for hashing */
-    struct crypt_data *bcrypt;         /* room for crypt_r, when the hash is bcrypt */
-    const char *password_text;         /* NUL-terminated, for crypt_r */
+    struct crypt_data *bcrypt;         /* room for crypt_rn, when the hash is bcrypt */
+    const char *password_text;         /* NUL-terminated, for crypt_rn */
     bool ok;
     bool rehash;
 } Job;
@@ -94,10 +94,13 @@ static void run_argon2(void *arg)
     job->rehash = job->ok && crypto_pwhash_str_needs_rehash(job->hash, OPSLIMIT, MEMLIMIT) != 0;
 }
 
+/* crypt_rn rather than crypt_r: NULL on failure, where crypt_r gives a "*0" that
+ * must not be taken for a hash. */
 static void run_bcrypt(void *arg)
 {
     Job *job = arg;
-    const char *again = crypt_r(job->password_text, job->hash, job->bcrypt);
+    const char *again =
+        crypt_rn(job->password_text, job->hash, job->bcrypt, (int)sizeof(*job->bcrypt));
     job->ok = again && str_eq_constant_time(str_from(again), str_from(job->hash));
     job->rehash = job->ok;
     sodium_memzero(job->bcrypt, sizeof(*job->bcrypt));

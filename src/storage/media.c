@@ -171,7 +171,11 @@ static Str our_name(Str said, Str bytes)
     for (size_t i = 0; i < COUNT(NAMES); i++) {
         if (str_eq(type, NAMES[i].said)) type = NAMES[i].ours;
     }
-    if (str_eq(type, S("application/zip"))) return office_type(bytes);
+    /* libmagic wants to see a zip file's end too, which is not in what it gets. */
+    bool is_zip = str_eq(type, S("application/zip")) ||
+                  (str_eq(type, S("application/octet-stream")) &&
+                   str_starts(bytes, S("PK\x03\x04")));
+    if (is_zip) return office_type(bytes);
     if (str_starts(type, S("text/")) && !listed(MARKED_TEXT, COUNT(MARKED_TEXT), type)) {
         return S("text/plain");
     }

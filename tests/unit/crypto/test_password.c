@@ -7,8 +7,7 @@
 
 #define LONG_72 "0123456789012345678901234567890123456789012345678901234567890123456789ab"
 
-/* bcrypt vectors made with htpasswd and crypt(3); cost 4 and 5 to be quick. The
- * second group are libxcrypt's and the openwall test suite's published ones. */
+/* The bcrypt vectors are those of crypt_blowfish's own test (wrapper.c). */
 static const struct {
     const char *name;
     const char *password, *hash;
