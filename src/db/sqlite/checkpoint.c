@@ -86,7 +86,7 @@ void checkpointer_stop(Db *db)
         uv_thread_join(&cp->thread);
     }
     cp->started = false;
-    conn_close(cp->conn);
+    db_conn_close(cp->conn);
     cp->conn = NULL;
 }
 

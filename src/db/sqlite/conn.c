@@ -126,11 +126,11 @@ Error *conn_open(Db *db, Arena *a, ConnRole role, Conn **out)
     }
     db_note_failure(db, rc, "open");
     Error *err = sqlite_error_safe(a, db, c->raw, rc, db->path);
-    conn_close(c);
+    db_conn_close(c);
     return err;
 }
 
-void conn_close(Conn *c)
+void db_conn_close(Conn *c)
 {
     if (!c) return;
     cache_clear(&c->cache);
@@ -181,5 +181,5 @@ void pool_put(Db *db, Conn *c)
         db->pool_idle++;
     }
     uv_mutex_unlock(&db->pool_lock);
-    if (!keep) conn_close(c);
+    if (!keep) db_conn_close(c);
 }

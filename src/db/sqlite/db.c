@@ -130,11 +130,11 @@ Error *db_open(Arena *a, const DbConfig *config, Db **out)
 static void readers_close(Db *db)
 {
     for (int i = 0; i < db->config.loop_count; i++)
-        conn_close(db->slots[i].conn);
+        db_conn_close(db->slots[i].conn);
     while (db->pool) {
         Conn *c = db->pool;
         db->pool = c->next;
-        conn_close(c);
+        db_conn_close(c);
     }
 }
 
@@ -146,7 +146,7 @@ void db_close(Db *db)
     checkpointer_stop(db);
     readers_close(db);
     if (db->writer.conn) checkpoint_at_close(db);
-    conn_close(db->writer.conn);
+    db_conn_close(db->writer.conn);
     if (db->lock_fd >= 0) (void)close(db->lock_fd); /* lifts the lock */
 
     uv_mutex_destroy(&db->pool_lock);

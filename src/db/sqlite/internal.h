@@ -102,7 +102,7 @@ struct Conn {
 };
 
 MUST_CHECK Error *conn_open(Db *db, Arena *a, ConnRole role, Conn **out);
-void conn_close(Conn *c); /* NULL is fine */
+void db_conn_close(Conn *c); /* NULL is fine */
 int conn_control(Conn *c, Control what); /* an SQLite result code */
 void conn_limit(Conn *c, uint64_t limit_ns);
 
