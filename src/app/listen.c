@@ -46,8 +46,6 @@ static Error *probe(Arena *a, Str address, const struct addrinfo *info)
     if (fd < 0) return error_errno(a, errno, "socket", address);
     int on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (info->ai_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     Error *err = NULL;
     if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, 1) != 0)
         err = bind_error(a, address, errno);

@@ -280,7 +280,7 @@ Error *handle_auth_with_password(Req *req, Res *res)
     err = input_read(req, c, &body, &in);
     if (err) return err;
 
-    Try *try;
+    Try *try = NULL;
     err = try_begin(req, c, in.identity, &try);
     if (err) return err;
     Record *r = NULL;

@@ -8,7 +8,7 @@
 
 static Error *read_line(Arena *a, const char *line, Options *out)
 {
-    char *argv[32] = {"croft"};
+    char name[] = "croft", *argv[32] = {name};
     int argc = 1;
     Str rest = str_from(line);
     while (rest.ptr && argc < 32) argv[argc++] = (char *)(uintptr_t)arena_cstr(a, str_split(&rest, ' '));
