@@ -83,6 +83,7 @@ struct Res {
     HttpHeader *headers; /* inline_headers, or in the arena when there are more */
     size_t header_count, header_cap;
     Str head;               /* rendered, waiting to go out with the first bytes */
+    size_t head_cap;        /* bytes it has in the arena */
     uint64_t sent_bytes;    /* head and body, as handed to the socket */
     int64_t content_length; /* as announced; -1 = unknown */
     uint64_t body_bytes;    /* of the body sent so far */

@@ -185,6 +185,7 @@ static void render_head(Request *r, int64_t content_length)
     size_t len = (size_t)(to - head);
     assert(len <= most);
     res->head = str_make(head, len);
+    res->head_cap = most;
 }
 
 Error *res_send_head(Res *res, int status, int64_t content_length)
@@ -307,7 +308,8 @@ static Error *send_with_head(Res *res, Str bytes, Str tail)
     res->head = (Str){0};
     size_t total = head.len + bytes.len + tail.len;
     if (bytes.len <= COPY_WITH_HEAD) {
-        char *all = arena_extend(r->req.arena, (char *)(uintptr_t)head.ptr, head.len, total);
+        char *all = (char *)(uintptr_t)head.ptr;
+        if (total > res->head_cap) all = arena_extend(r->req.arena, all, res->head_cap, total);
         (void)put(put(all + head.len, bytes), tail);
         uv_buf_t buf = uv_buf_init(all, (unsigned)total);
         return send_all(r, &buf, 1);
