@@ -147,7 +147,8 @@ int main(int argc, char **argv)
             arena_reset(a);
         }
     }
-    printf("%s: %" PRIu64 " runs, %" PRIu64 " failed\n", failures ? "FAILED" : "ok", faults, failures);
+    printf("%s nth_io: %" PRIu64 " runs, %" PRIu64 " wrong\n",
+           failures ? "[  FAILED  ]" : "[       OK ]", faults, failures);
     fault_disk_destroy(disk);
     arena_destroy(a);
     return failures ? 1 : 0;

@@ -176,8 +176,8 @@ int main(int argc, char **argv)
         arena_reset(t.a);
     }
     bool good = lie ? losses > 0 : losses == 0;
-    printf("%s: %" PRIu64 " acknowledged works found again, %" PRIu64 " rounds with loss\n",
-           good ? "ok" : "FAILED", t.acked_in_all, losses);
+    printf("%s powerloss%s: %" PRIu64 " acknowledged works found again, %" PRIu64 " rounds with loss\n",
+           good ? "[       OK ]" : "[  FAILED  ]", lie ? "_lie" : "", t.acked_in_all, losses);
     if (good) folder_change(&t, keep), folder_remove(keep, t.dir);
     fault_disk_destroy(t.disk);
     arena_destroy(t.a);

@@ -36,6 +36,7 @@ struct State {
     bool deleted;           /* not on the platter yet */
     Change *first, *last;   /* since then */
     size_t changes;
+    unsigned failed_syncs;
 };
 
 struct FaultDisk {
@@ -61,6 +62,7 @@ typedef struct {
     FaultDisk *disk;
     State *state; /* NULL: a temporary file, left alone */
     sqlite3_file *real;
+    unsigned failed_syncs; /* of the state: known to this handle */
 } FaultFile;
 
 uint64_t fault_random(uint64_t *state)
@@ -254,19 +256,29 @@ static void names_sync(FaultDisk *d)
     }
 }
 
+static void state_sync(FaultDisk *d, State *s)
+{
+    for (const Change *c = s->first; c; c = c->next)
+        platter_apply(s, c);
+    changes_forget(s);
+    names_sync(d);
+}
+
 static int file_sync(sqlite3_file *file, int flags)
 {
     FaultFile *f = (FaultFile *)file;
     FaultDisk *d = f->disk;
+    State *s = f->state;
     pthread_mutex_lock(&d->lock);
     int rc = refuse(d, FAULT_SYNC);
-    if (f->state && rc == SQLITE_OK && !d->lie) {
-        for (const Change *c = f->state->first; c; c = c->next)
-            platter_apply(f->state, c);
-        changes_forget(f->state);
-        names_sync(d);
+    if (s && rc == SQLITE_OK && !d->lie) state_sync(d, s);
+    if (s && rc != SQLITE_OK && !d->off) {
+        changes_forget(s);
+        s->failed_syncs++;
+    } else if (s && rc == SQLITE_OK && f->failed_syncs != s->failed_syncs) {
+        rc = SQLITE_IOERR_FSYNC; /* another handle's failure */
     }
-    if (f->state && rc != SQLITE_OK && !d->off) changes_forget(f->state);
+    if (s) f->failed_syncs = s->failed_syncs;
     pthread_mutex_unlock(&d->lock);
     return rc; /* the real one is not needed: only we pull the plug */
 }
@@ -383,6 +395,7 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename path, sqlite3_file *file,
     if (rc == SQLITE_OK) {
         f->base.pMethods = &METHODS;
         if (f->state) f->state->deleted = false;
+        if (f->state) f->failed_syncs = f->state->failed_syncs;
         d->open_files++;
     }
     pthread_mutex_unlock(&d->lock);

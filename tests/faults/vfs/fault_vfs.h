@@ -20,6 +20,7 @@
  *
  * A sync that fails drops what it should have written, as Linux does: the pages
  * count as clean afterwards, so a later sync that succeeds does not save them.
+ * Every other open handle of the file is told once, at its next sync.
  */
 #ifndef CROFT_FAULT_VFS_H
 #define CROFT_FAULT_VFS_H
