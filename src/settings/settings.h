@@ -51,6 +51,14 @@ uint64_t settings_version(const SettingsStore *store);
  * §1.1; chained field errors), saves, publishes. */
 MUST_CHECK Error *settings_update(SettingsStore *store, Arena *a, const Json *patch);
 
+/* The same inside a write transaction that does more (db_write_alone() only):
+ * published when it commits. */
+MUST_CHECK Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch);
+/* Rate-limit labels "old:tag" become "new:tag": for a collection that is being
+ * renamed in `tx`. */
+MUST_CHECK Error *settings_rename_collection(SettingsStore *store, Tx *tx, Str old_name,
+                                             Str new_name);
+
 /* The API's JSON: secrets absent (api: operations §1.2). */
 Json *settings_to_json(Arena *a, const Settings *s);
 

@@ -1,0 +1,212 @@
+/* store.c - the published settings: read at start, replaced by transactions.
+ *
+ * Each version is one arena with the document and the typed values in it. */
+#include "base/clock.h"
+#include "schema/snapshot.h"
+#include "settings/settings_internal.h"
+
+#include <stdatomic.h>
+
+#define SETTINGS_BYTES (16u << 20)
+
+typedef struct {
+    Settings settings;
+    Arena *arena;
+    SettingsStore *store; /* while waiting for the commit */
+} Version;
+
+struct SettingsStore {
+    Arena *arena;
+    Db *db;
+    Snapshots *snapshots;
+    _Atomic uint64_t version;
+    Version *pending; /* the writer's thread only */
+};
+
+static Version *version_create(const Json *json)
+{
+    Arena *arena = arena_create("settings", SETTINGS_BYTES);
+    Version *v = arena_new(arena, Version, 1);
+    v->arena = arena;
+    v->settings.json = json_copy(arena, json);
+    settings_read(arena, &v->settings);
+    return v;
+}
+
+static void version_destroy(void *value)
+{
+    arena_destroy(((Version *)value)->arena);
+}
+
+static void publish(SettingsStore *store, Version *v)
+{
+    v->settings.version = atomic_load(&store->version) + 1;
+    snapshots_publish(store->snapshots, v);
+    atomic_store(&store->version, v->settings.version);
+}
+
+static void committed(void *arg)
+{
+    SettingsStore *store = arg;
+    Version *v = store->pending;
+    if (!v) return; /* an earlier change of the same transaction took it along */
+    store->pending = NULL;
+    publish(store, v);
+}
+
+static void rolled_back(void *arg)
+{
+    SettingsStore *store = arg;
+    if (store->pending) version_destroy(store->pending);
+    store->pending = NULL;
+}
+
+static Error *write_document(Tx *tx, const Json *json)
+{
+    Stmt *stmt;
+    Error *err = tx_prepare(tx,
+                            S("INSERT INTO _params (id, value, created, updated) "
+                              "VALUES ('settings', ?1, ?2, ?2) "
+                              "ON CONFLICT (id) DO UPDATE SET value = ?1, updated = ?2"),
+                            &stmt);
+    if (err) return err;
+    stmt_bind_str(stmt, 1, json_format(tx_arena(tx), json));
+    stmt_bind_str(stmt, 2, datetime_now(tx_arena(tx)));
+    return stmt_run(stmt, NULL);
+}
+
+/* ---- start ---- */
+
+typedef struct {
+    Json *json; /* NULL: no row */
+} Loading;
+
+static Error *load_work(Tx *tx, void *arg)
+{
+    Loading *l = arg;
+    Arena *a = tx_arena(tx);
+    Str text;
+    bool found;
+    l->json = NULL;
+    Error *err = tx_one_str(tx, S("SELECT value FROM _params WHERE id = 'settings'"), NULL, 0,
+                            &text, &found);
+    if (err || !found) return err;
+
+    Json *stored;
+    text = arena_copy(a, text);
+    if (json_parse(a, text, NULL, &stored) || stored->type != JSON_OBJECT)
+        return error_new(a, 409,
+                         S("The stored settings cannot be read. If they were encrypted "
+                           "(--encryptionEnv), start PocketBase once without that flag, save the "
+                           "settings, and try again."));
+    l->json = settings_defaults(a);
+    return options_merge(a, l->json, settings_shape(a), stored);
+}
+
+static Error *defaults_work(Tx *tx, void *arg)
+{
+    Loading *l = arg;
+    l->json = settings_defaults(tx_arena(tx));
+    return write_document(tx, l->json);
+}
+
+Error *settings_store_open(Arena *a, Db *db, SettingsStore **out)
+{
+    Loading loading;
+    Error *err = db_read(db, a, load_work, &loading);
+    if (!err && !loading.json) err = db_write(db, a, defaults_work, &loading);
+    if (err) return err;
+
+    Arena *arena = arena_create("settings store", 1 << 20);
+    SettingsStore *store = arena_new(arena, SettingsStore, 1);
+    *store = (SettingsStore){.arena = arena, .db = db};
+    store->snapshots = snapshots_create(version_destroy);
+    publish(store, version_create(loading.json));
+    *out = store;
+    return NULL;
+}
+
+void settings_store_close(SettingsStore *store)
+{
+    if (!store) return;
+    rolled_back(store);
+    snapshots_destroy(store->snapshots);
+    arena_destroy(store->arena);
+}
+
+const Settings *settings_hold(SettingsStore *store, Arena *a)
+{
+    return &((Version *)snapshots_hold(store->snapshots, a))->settings;
+}
+
+uint64_t settings_version(const SettingsStore *store)
+{
+    return atomic_load_explicit(&store->version, memory_order_acquire);
+}
+
+/* ---- changes ---- */
+
+static const Settings *present(const SettingsStore *store)
+{
+    if (store->pending) return &store->pending->settings;
+    return &((Version *)snapshots_peek(store->snapshots))->settings;
+}
+
+static Error *replace(SettingsStore *store, Tx *tx, const Json *json)
+{
+    Error *err = write_document(tx, json);
+    if (err) return err;
+    rolled_back(store); /* an earlier change in the same transaction */
+    store->pending = version_create(json);
+    tx_after_commit(tx, committed, store);
+    tx_after_rollback(tx, rolled_back, store);
+    return NULL;
+}
+
+Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch)
+{
+    Arena *a = tx_arena(tx);
+    if (!json_is(patch, JSON_OBJECT)) return invalid_format(a, S("settings are not an object"));
+    Json *json = json_copy(a, present(store)->json);
+    Error *err = options_merge(a, json, settings_shape(a), patch);
+    if (err) return err;
+    err = settings_check(a, json);
+    if (err) return err;
+    return replace(store, tx, json);
+}
+
+typedef struct {
+    SettingsStore *store;
+    const Json *patch;
+} Update;
+
+static Error *update_work(Tx *tx, void *arg)
+{
+    Update *u = arg;
+    return settings_update_in_tx(u->store, tx, u->patch);
+}
+
+Error *settings_update(SettingsStore *store, Arena *a, const Json *patch)
+{
+    Update update = {store, patch};
+    return db_write_alone(store->db, a, 0, update_work, &update);
+}
+
+Error *settings_rename_collection(SettingsStore *store, Tx *tx, Str old_name, Str new_name)
+{
+    Arena *a = tx_arena(tx);
+    Str prefix = str_concat(a, old_name, S(":"));
+    Json *json = json_copy(a, present(store)->json);
+    Json *rules = json_get(json_get(json, S("rateLimits")), S("rules"));
+    bool changed = false;
+    for (size_t i = 0; i < json_count(rules); i++) {
+        Json *rule = json_at(rules, i);
+        Str label = json_str(json_get(rule, S("label")), S(""));
+        if (!str_starts(label, prefix)) continue;
+        Str renamed =
+            str_printf(a, "%.*s:%.*s", STR_ARG(new_name), STR_ARG(str_from_pos(label, prefix.len)));
+        json_set_str(a, rule, S("label"), renamed);
+        changed = true;
+    }
+    return changed ? replace(store, tx, json) : NULL;
+}
