@@ -91,7 +91,9 @@ MUST_CHECK Error *select_where_rule(Select *q, const Filter *rule);
 /* AND a client's filter. Superusers unrestricted; others as filters §9 (403 and
  * 400 as described there). Empty text: nothing. */
 MUST_CHECK Error *select_where_client(Select *q, Str filter);
-/* AND a parsed filter under client restrictions but not from a raw text. */
+/* The same for a realtime subscription: hidden fields are refused to superusers too. */
+MUST_CHECK Error *select_where_subscriber(Select *q, Str filter);
+/* AND "id = …". */
 MUST_CHECK Error *select_where_id(Select *q, Str id);
 /* AND "id IN (…)": for expands. */
 MUST_CHECK Error *select_where_ids(Select *q, const Str *ids, size_t count);
