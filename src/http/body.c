@@ -230,6 +230,7 @@ static Error *read_multipart(Req *req, Str content_type, Str whole, Body *out)
     Multipart *parser = multipart_new(a, boundary, &EVENTS, reader);
     Error *err = feed_all(req, parser, whole, &out->present);
     if (err) return err;
+    if (!out->present) return NULL;
     out->is_form = true;
     out->uploads = upload_list(reader->uploads, &out->upload_count);
     return form_finish(reader->form, &out->data);
