@@ -126,6 +126,11 @@ Schema *schema_assemble(Arena *a, const Collection *const *collections, size_t c
     return s;
 }
 
+const Schema *schema_of(Arena *a, const Collection *const *collections, size_t count)
+{
+    return schema_assemble(a, collections, count, 0);
+}
+
 const Schema *schema_with(Arena *a, const Schema *s, const Collection *c)
 {
     const Collection **list = arena_new(a, const Collection *, s->count + 1);

@@ -185,9 +185,11 @@ Str rule_key(RuleKind kind); /* "listRule" … "mfa.rule" */
 const Collection *schema_find(const Schema *s, Str id_or_name);
 const Collection *schema_find_id(const Schema *s, Str id);
 
+/* A schema of these collections; the structs are copied, not what they point
+ * to, and nothing of it has `compiled`. */
+const Schema *schema_of(Arena *a, const Collection *const *collections, size_t count);
 /* The schema with `c` in the place of the collection of its id, or behind all
- * others: for compiling rules against what is about to be saved. Nothing of it
- * has `compiled`. */
+ * others: for compiling rules against what is about to be saved. As schema_of(). */
 const Schema *schema_with(Arena *a, const Schema *s, const Collection *c);
 
 /* ---- the store ---- */

@@ -64,7 +64,7 @@ static const char *const COLLECTIONS[] = {
 
     "{\"name\":\"_otps\",\"system\":true,\"listRule\":" OWNER ",\"viewRule\":" OWNER ","
     "\"fields\":[" REFS "{\"type\":\"password\",\"name\":\"password\",\"system\":true,\"hidden\":"
-                        "true,\"required\":true,\"cost\":8},"
+    "true,\"required\":true,\"cost\":8},"
     "{\"type\":\"text\",\"name\":\"sentTo\",\"system\":true,\"hidden\":true}," DATES(
         "true") "],"
                 "\"indexes\":[" INDEX("", "idx_otps_collectionRef_recordRef", "_otps",

@@ -22,9 +22,12 @@ static void check_id(Checks *checks, const Schema *schema, const Collection *c,
     }
     if (c->id.len == 0) return; /* no name: said there */
     if (!check_length(checks, S("id"), c->id, 1, 100)) return;
+    /* An import checks against a schema that shows what it makes already, as a
+     * copy of the struct: that is no other collection. */
+    const Collection *other = schema_find_id(schema, c->id);
     if (!text_is_word(c->id))
         check_fail(checks, S("id"), "validation_match_invalid", S("Must be in a valid format."));
-    else if (schema_find_id(schema, c->id))
+    else if (other && other->fields != c->fields)
         check_fail(checks, S("id"), "validation_invalid_or_existing_id",
                    S("The id is invalid or already exists."));
 }

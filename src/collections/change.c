@@ -1,0 +1,273 @@
+/* change.c - creating, updating, deleting, truncating one collection (api:
+ * collections §9). Each is one transaction of its own. */
+#include "collections/collections_internal.h"
+
+Str raw_sql_error(const Error *err)
+{
+    switch (db_error_kind(err)) {
+    case DB_ERROR_SYNTAX:
+    case DB_ERROR_UNIQUE:
+    case DB_ERROR_CONSTRAINT:
+    case DB_ERROR_OTHER:
+        return db_error_raw(err);
+    default:
+        return (Str){0};
+    }
+}
+
+/* The endpoint's message above failing fields, or with the engine's words. */
+static Error *explain(Arena *a, Error *err, Str message)
+{
+    if (!err) return NULL;
+    Str raw = raw_sql_error(err);
+    if (raw.len > 0) {
+        Error *shown = error_new(a, 400,
+                                 str_printf(a, "%.*s Raw error: %.*s", STR_ARG(message),
+                                            STR_ARG(error_sentence(a, raw))));
+        return error_cause(a, shown, "%.*s", STR_ARG(err->cause));
+    }
+    return err->field.len > 0 ? error_summary(err, message) : err;
+}
+
+/* ---- the pieces ---- */
+
+Error *collection_prepare(Arena *a, const Schema *schema, const Collection *old, const Json *json,
+                          Collection **out)
+{
+    Error *err = collection_from_json(a, old, json, out);
+    if (err || old || json_str(json_get(json, S("id")), S("")).len > 0) return err;
+
+    /* The derived id may belong to a collection that had this name before. */
+    Str base = (*out)->id;
+    for (int n = 2; schema_find_id(schema, (*out)->id); n++) {
+        Json *with_id = json_copy(a, json);
+        json_set_str(a, with_id, S("id"), str_printf(a, "%.*s%d", STR_ARG(base), n));
+        err = collection_from_json(a, NULL, with_id, out);
+        if (err) return err;
+    }
+    return NULL;
+}
+
+static Error *check_rules(Tx *tx, const Schema *after, const Collection *c)
+{
+    Arena *a = tx_arena(tx);
+    Error *errors = NULL;
+    int last = c->type == COLLECTION_AUTH ? RULE_MFA : RULE_DELETE;
+    for (int i = 0; i <= last; i++) {
+        const Rule *rule = &c->rules[i];
+        if (rule->is_null || rule->text.len == 0) continue;
+        Error *err = rule_check(a, db_dialect(tx_db(tx)), after, c, rule->text);
+        if (!err) continue;
+        if (err->status >= 500) return err;
+        Str message = str_printf(a, "Invalid rule. Raw error: %.*s", STR_ARG(err->message));
+        error_chain(&errors,
+                    error_field(a, rule_key((RuleKind)i), "validation_invalid_rule", message));
+    }
+    return errors;
+}
+
+static bool has_field(const Error *err, Str field)
+{
+    for (; err; err = err->next) {
+        if (str_eq(err->field, field)) return true;
+    }
+    return false;
+}
+
+Error *collection_check(Tx *tx, const Schema *after, const Collection *c, const Collection *old)
+{
+    Arena *a = tx_arena(tx);
+    if (c->type == COLLECTION_VIEW)
+        return error_new(a, 400, S("View collections are not supported yet."));
+
+    Error *errors = collection_validate(tx, a, after, c, old);
+    if (errors && errors->field.len == 0) return errors; /* the database failed */
+    Error *rules = check_rules(tx, after, c);
+    while (rules) {
+        Error *next = rules->next;
+        rules->next = NULL;
+        if (!has_field(errors, rules->field)) error_chain(&errors, rules);
+        rules = next;
+    }
+    return errors;
+}
+
+Error *collection_write(App *app, Tx *tx, Collection *c, const Collection *old)
+{
+    if (old && !str_eq(old->name, c->name)) {
+        Error *err = settings_rename_collection(app->settings, tx, old->name, c->name);
+        if (err) return err;
+    }
+    return schema_save(app->schema, tx, c, old);
+}
+
+typedef struct {
+    Storage *storage;
+    Str prefix;
+} Files;
+
+static void remove_files(void *arg)
+{
+    const Files *files = arg;
+    storage_remove_prefix_later(files->storage, files->prefix);
+}
+
+Error *collection_drop(App *app, Tx *tx, const Collection *c)
+{
+    Arena *a = tx_arena(tx);
+    Files *files = arena_new(a, Files, 1);
+    *files = (Files){app->storage, str_printf(a, "%.*s/", STR_ARG(c->id))};
+    Error *err = schema_delete(app->schema, tx, c);
+    if (err) return err;
+    if (c->type != COLLECTION_VIEW) tx_after_commit(tx, remove_files, files);
+    return NULL;
+}
+
+/* ---- create, update ---- */
+
+typedef struct {
+    App *app;
+    const Json *json;
+    Str target; /* update: id or name */
+    bool update;
+    Collection *saved;
+} Save;
+
+static Error *save_work(Tx *tx, void *arg)
+{
+    Save *save = arg;
+    Arena *a = tx_arena(tx);
+    const Schema *schema = schema_in_tx(save->app->schema, tx);
+    const Collection *old = save->update ? schema_find(schema, save->target) : NULL;
+    if (save->update && !old) return error_status(a, 404);
+
+    Collection *c;
+    Error *err = collection_prepare(a, schema, old, save->json, &c);
+    if (err) return err;
+    err = collection_check(tx, schema_with(a, schema, c), c, old);
+    if (err) return err;
+    err = collection_write(save->app, tx, c, old);
+    if (err) return err;
+    save->saved = c;
+    return NULL;
+}
+
+Error *collection_create(App *app, Arena *a, const Json *json, Collection **out)
+{
+    Save save = {.app = app, .json = json};
+    Error *err = db_write_alone(app->db, a, 0, save_work, &save);
+    *out = save.saved;
+    return explain(a, err, S("Failed to create collection."));
+}
+
+Error *collection_update(App *app, Arena *a, Str target, const Json *json, Collection **out)
+{
+    Save save = {.app = app, .json = json, .target = target, .update = true};
+    Error *err = db_write_alone(app->db, a, 0, save_work, &save);
+    *out = save.saved;
+    return explain(a, err, S("Failed to update collection."));
+}
+
+/* ---- delete ---- */
+
+static bool has_relation_to(const Collection *c, Str id)
+{
+    for (size_t i = 0; i < c->field_count; i++) {
+        if (c->fields[i].type == FIELD_RELATION && str_eq(c->fields[i].collection_id, id))
+            return true;
+    }
+    return false;
+}
+
+static bool is_word_char(char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+           ch == '_';
+}
+
+/* Whether a view's query has the name as a word: a false alarm only keeps a
+ * collection that could have gone. */
+static bool query_mentions(Str query, Str name)
+{
+    for (size_t i = 0; i + name.len <= query.len; i++) {
+        if (!str_eq_nocase(str_sub(query, i, name.len), name)) continue;
+        bool starts = i == 0 || !is_word_char(query.ptr[i - 1]);
+        bool ends = i + name.len == query.len || !is_word_char(query.ptr[i + name.len]);
+        if (starts && ends) return true;
+    }
+    return false;
+}
+
+/* Names of the collections that need this one, comma separated. */
+static Str referencing(Arena *a, const Schema *schema, const Collection *c)
+{
+    Buf names = buf_new(a, 64);
+    for (size_t i = 0; i < schema->count; i++) {
+        const Collection *other = schema->collections[i];
+        if (str_eq(other->id, c->id)) continue;
+        bool view = other->type == COLLECTION_VIEW && query_mentions(other->view_query, c->name);
+        if (!view && (other->type == COLLECTION_VIEW || !has_relation_to(other, c->id))) continue;
+        if (names.len > 0) buf_add(&names, S(", "));
+        buf_add(&names, other->name);
+    }
+    return buf_str(&names);
+}
+
+typedef struct {
+    App *app;
+    Str target;
+} Target;
+
+static Error *delete_work(Tx *tx, void *arg)
+{
+    const Target *t = arg;
+    Arena *a = tx_arena(tx);
+    const Schema *schema = schema_in_tx(t->app->schema, tx);
+    const Collection *c = schema_find(schema, t->target);
+    if (!c) return error_status(a, 404);
+    if (c->system)
+        return error_cause(a, error_new(a, 400, S("Failed to delete collection.")),
+                           "it is a system collection");
+    Str names = referencing(a, schema, c);
+    if (names.len > 0)
+        return error_new(a, 400,
+                         str_printf(a,
+                                    "Failed to delete collection probably due to existing "
+                                    "reference in %.*s.",
+                                    STR_ARG(names)));
+    return collection_drop(t->app, tx, c);
+}
+
+Error *collection_delete(App *app, Arena *a, Str target)
+{
+    Target t = {app, target};
+    Error *err = db_write_alone(app->db, a, 0, delete_work, &t);
+    return explain(a, err, S("Failed to delete collection."));
+}
+
+/* ---- truncate ---- */
+
+static Error *truncate_work(Tx *tx, void *arg)
+{
+    const Target *t = arg;
+    Arena *a = tx_arena(tx);
+    const Schema *schema = schema_in_tx(t->app->schema, tx);
+    const Collection *c = schema_find(schema, t->target);
+    if (!c) return error_status(a, 404);
+    if (c->type == COLLECTION_VIEW)
+        return error_new(a, 400,
+                         S("View collections cannot be truncated since they don't store their own "
+                           "records."));
+    Error *err = records_truncate_in_tx(t->app, tx, schema, c);
+    if (!err || err->status != 400) return err;
+    Error *shown = error_new(a, 400,
+                             S("Failed to truncate collection (most likely due to required "
+                               "cascade delete record references)."));
+    return error_cause(a, shown, "%.*s", STR_ARG(err->message));
+}
+
+Error *collection_truncate(App *app, Arena *a, Str target)
+{
+    Target t = {app, target};
+    return db_write_alone(app->db, a, 0, truncate_work, &t);
+}

@@ -1,0 +1,50 @@
+/* collections_internal.h - what the files of collections/ share.
+ *
+ * The handlers in routes.c read the request and call one of these; none of
+ * them knows of requests, so tests call them too. All must be called outside
+ * of transactions. */
+#ifndef CROFT_COLLECTIONS_INTERNAL_H
+#define CROFT_COLLECTIONS_INTERNAL_H
+
+#include "collections/collections.h"
+
+/* `target` is an id or a name; 404 when there is none. Errors as api:
+ * collections §9, with the endpoint's message. */
+MUST_CHECK Error *collection_create(App *app, Arena *a, const Json *json, Collection **out);
+MUST_CHECK Error *collection_update(App *app, Arena *a, Str target, const Json *json,
+                                    Collection **out);
+MUST_CHECK Error *collection_delete(App *app, Arena *a, Str target);
+MUST_CHECK Error *collection_truncate(App *app, Arena *a, Str target);
+/* Body of the import endpoint: {"collections": […], "deleteMissing": false}. */
+MUST_CHECK Error *collections_import(App *app, Arena *a, const Json *body);
+
+/* ---- shared by change.c and import.c ---- */
+
+/* A new definition, with an id that is free. */
+MUST_CHECK Error *collection_prepare(Arena *a, const Schema *schema, const Collection *old,
+                                     const Json *json, Collection **out);
+/* Everything that can be said before writing, rules included; `after` is the
+ * schema as it is going to be. */
+MUST_CHECK Error *collection_check(Tx *tx, const Schema *after, const Collection *c,
+                                   const Collection *old);
+/* Writes it, with the rate limits that name it. */
+MUST_CHECK Error *collection_write(App *app, Tx *tx, Collection *c, const Collection *old);
+/* Drops it; its files go after the commit. */
+MUST_CHECK Error *collection_drop(App *app, Tx *tx, const Collection *c);
+/* What the engine said of a statement that a definition led to; empty when the
+ * error is of another kind. */
+Str raw_sql_error(const Error *err);
+
+/* ---- list.c ---- */
+
+typedef struct {
+    Str filter, sort;
+    int64_t page, per_page;
+    bool skip_total;
+} CollectionList;
+
+/* The page of the list endpoint as JSON. */
+MUST_CHECK Error *collections_list(App *app, Arena *a, const Schema *schema,
+                                   const RequestInfo *info, const CollectionList *list, Json **out);
+
+#endif

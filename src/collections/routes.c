@@ -1,0 +1,285 @@
+/* routes.c - the handlers of /api/collections; the table is at the end. */
+#include "base/utf8.h"
+#include "collections/collections_internal.h"
+#include "schema/options.h"
+
+#define PER_PAGE_DEFAULT  30
+#define PER_PAGE_MAX      1000
+#define VIEW_QUERY_MAX    5000
+#define IMPORT_BODY_BYTES (64u << 20)
+
+static Error *read_body(Req *req, size_t limit, const Json **out)
+{
+    Body body;
+    Error *err = req_body(req, limit, &body);
+    if (err && err->status == 400)
+        return error_summary(err,
+                             S("Failed to load the submitted data due to invalid formatting."));
+    if (err) return err;
+    *out = body.data;
+    return NULL;
+}
+
+/* ---- lists ---- */
+
+static Error *query_whole(Req *req, Str key, int64_t fallback, int64_t *out)
+{
+    Str text = req_query(req, key);
+    *out = fallback;
+    if (text.len > 0 && !str_to_i64(text, out)) return error_status(req->arena, 400);
+    if (*out <= 0) *out = fallback;
+    return NULL;
+}
+
+static Error *query_flag(Req *req, Str key, bool *out)
+{
+    static const char *const YES[] = {"1", "t", "T", "TRUE", "true", "True"};
+    static const char *const NO[] = {"0", "f", "F", "FALSE", "false", "False", ""};
+    Str text = req_query(req, key);
+    for (size_t i = 0; i < COUNT(YES); i++) {
+        if (!str_eq(text, str_from(YES[i]))) continue;
+        *out = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < COUNT(NO); i++) {
+        if (!str_eq(text, str_from(NO[i]))) continue;
+        *out = false;
+        return NULL;
+    }
+    return error_status(req->arena, 400);
+}
+
+/* GET /api/collections ? page perPage sort filter skipTotal fields
+ *
+ *   200   {"items": […], "page", "perPage", "totalItems", "totalPages"}
+ *   400   a parameter, filter or sort that does not hold
+ */
+static Error *handle_list(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    CollectionList list = {.filter = req_query(req, S("filter")),
+                           .sort = req_query(req, S("sort"))};
+    err = query_whole(req, S("page"), 1, &list.page);
+    if (err) return err;
+    err = query_whole(req, S("perPage"), PER_PAGE_DEFAULT, &list.per_page);
+    if (err) return err;
+    err = query_flag(req, S("skipTotal"), &list.skip_total);
+    if (err) return err;
+    list.per_page = MIN(list.per_page, PER_PAGE_MAX);
+    list.page = MIN(list.page, INT64_MAX / (2 * PER_PAGE_MAX));
+
+    Context *cx = req_context(req);
+    Json *page;
+    err = collections_list(cx->app, req->arena, cx->schema, &cx->info, &list, &page);
+    if (err) return err;
+    return res_json(res, 200, page);
+}
+
+/* GET /api/collections/{collection}
+ *
+ *   200   the collection
+ *   404   no such collection
+ */
+static Error *handle_view(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    const Collection *c;
+    err = req_collection(req, S(""), &c);
+    if (err) return err;
+    return res_json(res, 200, collection_to_json(req->arena, c));
+}
+
+/* ---- changes ---- */
+
+/* POST /api/collections
+ *
+ *   body  a collection; what is left out gets the defaults of its type
+ *   200   the collection
+ *   400   data says what is wrong with which key
+ */
+static Error *handle_create(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    const Json *body;
+    err = read_body(req, 0, &body);
+    if (err) return err;
+    Collection *c;
+    err = collection_create(req_context(req)->app, req->arena, body, &c);
+    if (err) return err;
+    return res_json(res, 200, collection_to_json(req->arena, c));
+}
+
+/* PATCH /api/collections/{collection}
+ *
+ *   body  the keys to change; `fields` and `indexes` replace the whole list
+ *   200   the collection
+ *   400   data says what is wrong with which key
+ *   404   no such collection
+ */
+static Error *handle_update(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    const Json *body;
+    err = read_body(req, 0, &body);
+    if (err) return err;
+    Collection *c;
+    err = collection_update(req_context(req)->app, req->arena, req_param(req, "collection"), body,
+                            &c);
+    if (err) return err;
+    return res_json(res, 200, collection_to_json(req->arena, c));
+}
+
+/* DELETE /api/collections/{collection}
+ *
+ *   204   gone, with its records and files
+ *   400   a system collection, or one that others refer to
+ *   404   no such collection
+ */
+static Error *handle_delete(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    err = collection_delete(req_context(req)->app, req->arena, req_param(req, "collection"));
+    if (err) return err;
+    return res_empty(res, 204);
+}
+
+/* DELETE /api/collections/{collection}/truncate
+ *
+ *   204   all its records are gone, as if deleted one by one
+ *   400   a view, or records that others need
+ *   404   no such collection
+ */
+static Error *handle_truncate(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    err = collection_truncate(req_context(req)->app, req->arena, req_param(req, "collection"));
+    if (err) return err;
+    return res_empty(res, 204);
+}
+
+/* PUT /api/collections/import
+ *
+ *   body  {"collections": [collection, …], "deleteMissing": false}
+ *   204   all of them are as submitted
+ *   400   nothing was changed; data.collections says why
+ */
+static Error *handle_import(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    const Json *body;
+    err = read_body(req, IMPORT_BODY_BYTES, &body);
+    if (err) return err;
+    err = collections_import(req_context(req)->app, req->arena, body);
+    if (err) return err;
+    return res_empty(res, 204);
+}
+
+/* ---- meta ---- */
+
+/* GET /api/collections/meta/scaffolds
+ *
+ *   200   {"auth": {…}, "base": {…}, "view": {…}}: new collections to fill in
+ */
+static Error *handle_scaffolds(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    static const CollectionType TYPES[] = {COLLECTION_AUTH, COLLECTION_BASE, COLLECTION_VIEW};
+    Arena *a = req->arena;
+    Json *all = json_new_object(a);
+    for (size_t i = 0; i < COUNT(TYPES); i++) {
+        const Collection *c = collection_scaffold(a, TYPES[i]);
+        json_set(a, all, collection_type_name(TYPES[i]), collection_to_json(a, c));
+    }
+    return res_json(res, 200, all);
+}
+
+/* A neutral mark: the first letter in a circle. Vendors' logos are theirs. */
+static Str provider_logo(Arena *a, Str display_name)
+{
+    Str letter = str_sub(display_name, 0, utf8_offset(display_name, 1));
+    bool lower = letter.len == 1 && letter.ptr[0] >= 'a' && letter.ptr[0] <= 'z';
+    char upper = lower ? (char)(letter.ptr[0] - 32) : 0;
+    if (lower) letter = str_make(&upper, 1);
+    return str_printf(a,
+                      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\">"
+                      "<circle cx=\"12\" cy=\"12\" r=\"11\" fill=\"#5c6b7a\"/>"
+                      "<text x=\"12\" y=\"16.5\" font-family=\"sans-serif\" font-size=\"13\" "
+                      "font-weight=\"600\" fill=\"#fff\" text-anchor=\"middle\">%.*s</text></svg>",
+                      STR_ARG(letter));
+}
+
+/* GET /api/collections/meta/oauth2-providers
+ *
+ *   200   [{"name", "displayName", "logo"}, …]; the logo is an SVG text
+ */
+static Error *handle_providers(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    Arena *a = req->arena;
+    Json *list = json_new_array(a);
+    for (size_t i = 0; i < oauth2_provider_count; i++) {
+        Str display_name = str_from(oauth2_providers[i].display_name);
+        Json *provider = json_push(a, list, json_new_object(a));
+        json_set_str(a, provider, S("name"), str_from(oauth2_providers[i].name));
+        json_set_str(a, provider, S("displayName"), display_name);
+        json_set_str(a, provider, S("logo"), provider_logo(a, display_name));
+    }
+    return res_json(res, 200, list);
+}
+
+/* POST /api/collections/meta/dry-run-view
+ *
+ *   body  {"query": "SELECT …"}
+ *   400   always, until there are view collections
+ */
+static Error *handle_dry_run(Req *req, Res *res)
+{
+    (void)res;
+    Error *err = require_superuser(req);
+    if (err) return err;
+
+    const Json *body;
+    err = read_body(req, 0, &body);
+    if (err) return err;
+    Checks checks = {.arena = req->arena};
+    Str query = json_str(json_get(body, S("query")), S(""));
+    if (check_required(&checks, S("query"), query.len > 0))
+        check_length(&checks, S("query"), query, 0, VIEW_QUERY_MAX);
+    if (checks.errors)
+        return error_summary(checks.errors,
+                             S("An error occurred while validating the submitted data."));
+    return error_new(req->arena, 400,
+                     S("Invalid view query. Raw error: View collections are not supported yet."));
+}
+
+const Route collection_routes[] = {
+    {"GET",    "/api/collections",                       handle_list,      0, NULL},
+    {"POST",   "/api/collections",                       handle_create,    0, NULL},
+    {"PUT",    "/api/collections/import",                handle_import,    0, NULL},
+    {"GET",    "/api/collections/meta/scaffolds",        handle_scaffolds, 0, NULL},
+    {"GET",    "/api/collections/meta/oauth2-providers", handle_providers, 0, NULL},
+    {"POST",   "/api/collections/meta/dry-run-view",     handle_dry_run,   0, NULL},
+    {"GET",    "/api/collections/{collection}",          handle_view,      0, NULL},
+    {"PATCH",  "/api/collections/{collection}",          handle_update,    0, NULL},
+    {"DELETE", "/api/collections/{collection}",          handle_delete,    0, NULL},
+    {"DELETE", "/api/collections/{collection}/truncate", handle_truncate,  0, NULL},
+};
+const size_t collection_route_count = COUNT(collection_routes);
