@@ -26,8 +26,8 @@ static Error *handle_health(Req *req, Res *res)
 {
     Context *cx = req_context(req);
     if (!context_is_superuser(cx))
-        return res_json_text(
-            res, 200, S("{\"message\":\"API is healthy.\",\"code\":200,\"data\":{}}\n"));
+        return res_json_text(res, 200,
+                             S("{\"message\":\"API is healthy.\",\"code\":200,\"data\":{}}\n"));
 
     Arena *a = req->arena;
     Json *data = json_new_object(a);
@@ -78,8 +78,8 @@ static Error *handle_settings_update(Req *req, Res *res)
 }
 
 const Route admin_routes[] = {
-    {"GET", "/api/health", handle_health, 0, NULL},
-    {"GET", "/api/settings", handle_settings_view, 0, NULL},
+    {"GET",   "/api/health",   handle_health,          0, NULL},
+    {"GET",   "/api/settings", handle_settings_view,   0, NULL},
     {"PATCH", "/api/settings", handle_settings_update, 0, NULL},
 };
 const size_t admin_route_count = COUNT(admin_routes);

@@ -50,8 +50,8 @@ static Error *run_create(App *app, Arena *a, const Str *args, size_t count, Str 
 static Error *run_update(App *app, Arena *a, const Str *args, size_t count, Str *message)
 {
     if (count != 2) return usage(a, "update EMAIL PASSWORD");
-    *message = str_printf(a, "Set a new password for %.*s; all its sessions are ended.",
-                          STR_ARG(args[0]));
+    *message =
+        str_printf(a, "Set a new password for %.*s; all its sessions are ended.", STR_ARG(args[0]));
     return superuser_update(app, a, args[0], args[1]);
 }
 
@@ -80,7 +80,8 @@ static Error *run_delete(App *app, Arena *a, const Str *args, size_t count, Str 
 static Error *run_ips(App *app, Arena *a, const Str *args, size_t count, Str *message)
 {
     Json *list = json_new_array(a);
-    for (size_t i = 0; i < count; i++) json_push(a, list, json_new_string(a, args[i]));
+    for (size_t i = 0; i < count; i++)
+        json_push(a, list, json_new_string(a, args[i]));
     Json *patch = json_new_object(a);
     json_set(a, patch, S("superuserIPs"), list);
     *message = count ? S("Superusers are let in from these addresses only.")
@@ -93,9 +94,11 @@ static const struct {
     Error *(*run)(App *app, Arena *a, const Str *args, size_t count, Str *message);
     bool has_password;
 } ACTIONS[] = {
-    {STR_INIT("create"), run_create, true},  {STR_INIT("update"), run_update, true},
-    {STR_INIT("upsert"), run_upsert, true},  {STR_INIT("delete"), run_delete, false},
-    {STR_INIT("ips"), run_ips, false},
+    {STR_INIT("create"), run_create, true },
+    {STR_INIT("update"), run_update, true },
+    {STR_INIT("upsert"), run_upsert, true },
+    {STR_INIT("delete"), run_delete, false},
+    {STR_INIT("ips"),    run_ips,    false},
 };
 
 Error *superuser_command_run(App *app, Arena *a, const Str *args, size_t count, Str *message)
@@ -116,7 +119,8 @@ static Error *line_from_stdin(Arena *a, Str *out)
         return error_new(a, 400, S("No password came from standard input."));
     Str text = str_from(line);
     if (text.len > PASSWORD_LINE_MAX) return error_new(a, 400, S("The password is too long."));
-    while (str_ends(text, S("\n")) || str_ends(text, S("\r"))) text.len--;
+    while (str_ends(text, S("\n")) || str_ends(text, S("\r")))
+        text.len--;
     *out = arena_copy(a, text);
     explicit_bzero(line, sizeof(line));
     return NULL;
@@ -148,11 +152,13 @@ static Error *words_complete(Arena *a, Str *words, size_t *count)
         return str_eq(words[2], S("-")) ? password_ask(a, &words[2]) : NULL;
     }
     Str names[COUNT(ACTIONS)];
-    for (size_t i = 0; i < COUNT(ACTIONS); i++) names[i] = ACTIONS[i].name;
+    for (size_t i = 0; i < COUNT(ACTIONS); i++)
+        names[i] = ACTIONS[i].name;
     Str near = suggest(*count ? words[0] : S(""), names, COUNT(ACTIONS));
     if (near.len)
-        return error_new(a, 400, str_printf(a, "There is no \"superuser %.*s\". Did you mean %.*s?",
-                                            STR_ARG(words[0]), STR_ARG(near)));
+        return error_new(a, 400,
+                         str_printf(a, "There is no \"superuser %.*s\". Did you mean %.*s?",
+                                    STR_ARG(words[0]), STR_ARG(near)));
     return usage(a, "create|update|upsert|delete|ips …  (see: croft help superuser)");
 }
 

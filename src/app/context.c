@@ -94,8 +94,8 @@ void context_after(Req *req, const Res *res, const Error *err)
 {
     (void)err; /* http/ has logged it */
     if (!log_enabled(LOG_DEBUG)) return;
-    log_debug("http", "request", LOG_STR("method", req->method_text), LOG_STR("target", req->target),
-              LOG_INT("status", res_status(res)), LOG_INT("bytes", res_sent_bytes(res)),
-              LOG_INT("us", (clock_mono_ns() - req->started_ns) / 1000),
-              LOG_STR("ip", req->remote_ip));
+    log_debug(
+        "http", "request", LOG_STR("method", req->method_text), LOG_STR("target", req->target),
+        LOG_INT("status", res_status(res)), LOG_INT("bytes", res_sent_bytes(res)),
+        LOG_INT("us", (clock_mono_ns() - req->started_ns) / 1000), LOG_STR("ip", req->remote_ip));
 }

@@ -26,8 +26,8 @@ static Error *socket_address(Arena *a, Str path, struct sockaddr_un *out)
 {
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (path.len >= sizeof(out->sun_path))
-        return error_new(a, 400, str_printf(a, "The path %.*s is too long for a socket.",
-                                            STR_ARG(path)));
+        return error_new(a, 400,
+                         str_printf(a, "The path %.*s is too long for a socket.", STR_ARG(path)));
     memcpy(out->sun_path, path.ptr, path.len);
     return NULL;
 }
@@ -80,7 +80,8 @@ static Error *order_run(App *app, Arena *a, Str line, Str *message)
     const Json *args = json_get(order, S("args"));
     Str words[COMMAND_ARGS_MAX];
     size_t count = MIN(json_count(args), (size_t)COMMAND_ARGS_MAX);
-    for (size_t i = 0; i < count; i++) words[i] = json_str(json_at(args, i), S(""));
+    for (size_t i = 0; i < count; i++)
+        words[i] = json_str(json_at(args, i), S(""));
     if (!str_eq(json_str(json_get(order, S("command")), S("")), S("superuser")))
         return error_new(a, 400, S("The running server does not know this command."));
     return superuser_command_run(app, a, words, count, message);
@@ -111,8 +112,10 @@ static void *control_thread(void *arg)
 {
     Control *control = arg;
     pthread_setname_np(pthread_self(), "control");
-    struct pollfd polled[2] = {{.fd = control->listen_fd, .events = POLLIN},
-                               {.fd = control->stop_fd, .events = POLLIN}};
+    struct pollfd polled[2] = {
+        {.fd = control->listen_fd, .events = POLLIN},
+        {.fd = control->stop_fd,   .events = POLLIN}
+    };
     for (;;) {
         if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
         if (polled[1].revents) break;
@@ -147,8 +150,8 @@ static Error *control_listen(Arena *a, Control *control)
 Error *control_start(Arena *a, App *app, Str dir, Control **out)
 {
     Control *control = arena_new(a, Control, 1);
-    *control = (Control){.app = app, .path = str_concat(a, dir, S("/control.sock")),
-                         .listen_fd = -1, .stop_fd = -1};
+    *control = (Control){
+        .app = app, .path = str_concat(a, dir, S("/control.sock")), .listen_fd = -1, .stop_fd = -1};
     Error *err = control_listen(a, control);
     if (err) goto fail;
     control->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -174,7 +177,8 @@ void control_stop(Control *control)
 {
     if (!control) return;
     uint64_t one = 1;
-    while (write(control->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR) {}
+    while (write(control->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
     pthread_join(control->thread, NULL);
     close(control->listen_fd);
     close(control->stop_fd);
@@ -211,7 +215,8 @@ Error *control_ask(Arena *a, Str dir, Str command, const Str *args, size_t count
     Error *err = NULL;
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
         Json *words = json_new_array(a);
-        for (size_t i = 0; i < count; i++) json_push(a, words, json_new_string(a, args[i]));
+        for (size_t i = 0; i < count; i++)
+            json_push(a, words, json_new_string(a, args[i]));
         Json *order = json_new_object(a);
         json_set_str(a, order, S("command"), command);
         json_set(a, order, S("args"), words);

@@ -14,9 +14,13 @@ typedef struct {
 } LimitRow;
 
 #define SIZE(member, min, max, help)                                                               \
-    {STR_INIT(#member), offsetof(HttpLimits, member), false, min, max, help}
+    {                                                                                              \
+        STR_INIT(#member), offsetof(HttpLimits, member), false, min, max, help                     \
+    }
 #define U32(member, min, max, help)                                                                \
-    {STR_INIT(#member), offsetof(HttpLimits, member), true, min, max, help}
+    {                                                                                              \
+        STR_INIT(#member), offsetof(HttpLimits, member), true, min, max, help                      \
+    }
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * 1024)
@@ -54,8 +58,10 @@ static uint64_t limit_get(const HttpLimits *limits, const LimitRow *row)
 static void limit_put(HttpLimits *limits, const LimitRow *row, uint64_t value)
 {
     char *at = (char *)limits + row->offset;
-    if (row->is_32_bit) *(uint32_t *)(void *)at = (uint32_t)value;
-    else *(size_t *)(void *)at = (size_t)value;
+    if (row->is_32_bit)
+        *(uint32_t *)(void *)at = (uint32_t)value;
+    else
+        *(size_t *)(void *)at = (size_t)value;
 }
 
 /* "100", "64M" (1024s, of bytes), "10s" (of milliseconds). */
@@ -79,8 +85,8 @@ Error *limit_set(Arena *a, HttpLimits *limits, Str assignment)
 {
     ptrdiff_t equals = str_find_char(assignment, '=');
     if (equals <= 0)
-        return error_new(a, 400, str_printf(a, "--limit wants name=value, not \"%.*s\".",
-                                            STR_ARG(assignment)));
+        return error_new(
+            a, 400, str_printf(a, "--limit wants name=value, not \"%.*s\".", STR_ARG(assignment)));
     Str name = str_sub(assignment, 0, (size_t)equals);
     Str names[COUNT(ROWS)];
     for (size_t i = 0; i < COUNT(ROWS); i++) {
@@ -98,10 +104,11 @@ Error *limit_set(Arena *a, HttpLimits *limits, Str assignment)
     }
     Str near = suggest(name, names, COUNT(names));
     if (near.len)
-        return error_new(a, 400, str_printf(a, "There is no limit \"%.*s\". Did you mean %.*s?",
-                                            STR_ARG(name), STR_ARG(near)));
-    return error_new(a, 400, str_printf(a, "There is no limit \"%.*s\". See: croft help limits",
-                                        STR_ARG(name)));
+        return error_new(a, 400,
+                         str_printf(a, "There is no limit \"%.*s\". Did you mean %.*s?",
+                                    STR_ARG(name), STR_ARG(near)));
+    return error_new(
+        a, 400, str_printf(a, "There is no limit \"%.*s\". See: croft help limits", STR_ARG(name)));
 }
 
 void limits_print(FILE *to)

@@ -13,9 +13,11 @@
 
 static Error *address_error(Arena *a, Str address)
 {
-    return error_new(a, 400, str_printf(a, "--http: \"%.*s\" is not an IP address and a port, such "
-                                           "as 127.0.0.1:8090 or [::1]:8090.",
-                                        STR_ARG(address)));
+    return error_new(a, 400,
+                     str_printf(a,
+                                "--http: \"%.*s\" is not an IP address and a port, such "
+                                "as 127.0.0.1:8090 or [::1]:8090.",
+                                STR_ARG(address)));
 }
 
 static bool is_loopback(const struct sockaddr *sa)

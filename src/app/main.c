@@ -34,8 +34,10 @@ int main(int argc, char **argv)
     Options options;
     Error *err = options_read(a, argc, argv, &options);
     int code = 2;
-    if (err) complain(a, err);
-    else code = run(a, &options);
+    if (err)
+        complain(a, err);
+    else
+        code = run(a, &options);
     arena_destroy(a);
     return code;
 }

@@ -12,12 +12,12 @@
 size_t modules_routes(RouteTable out[MODULES_MAX])
 {
     const RouteTable tables[] = {
-        {record_routes, record_route_count},         /* records/ */
-        {auth_routes, auth_route_count},             /* auth/ */
-        {file_routes, file_route_count},             /* files/ */
+        {record_routes,     record_route_count    }, /* records/ */
+        {auth_routes,       auth_route_count      }, /* auth/ */
+        {file_routes,       file_route_count      }, /* files/ */
         {collection_routes, collection_route_count}, /* collections/ */
-        {admin_routes, admin_route_count},           /* admin/ */
-        {setup_routes, setup_route_count},           /* app/setup: the first page */
+        {admin_routes,      admin_route_count     }, /* admin/ */
+        {setup_routes,      setup_route_count     }, /* app/setup: the first page */
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");
     memcpy(out, tables, sizeof(tables));

@@ -17,8 +17,8 @@ typedef struct {
 
 static Error *bad_value(Arena *a, const char *flag, Str value, const char *wanted)
 {
-    return error_new(a, 400, str_printf(a, "--%s must be %s, not \"%.*s\".", flag, wanted,
-                                        STR_ARG(value)));
+    return error_new(a, 400,
+                     str_printf(a, "--%s must be %s, not \"%.*s\".", flag, wanted, STR_ARG(value)));
 }
 
 /* The last character of a "host:port" that stands before the port's colon. */
@@ -86,8 +86,10 @@ static Error *set_threads(Arena *a, Options *o, Str value)
 
 static Error *set_log_level(Arena *a, Options *o, Str value)
 {
-    static const Str LEVELS[] = {[LOG_DEBUG] = STR_INIT("debug"), [LOG_INFO] = STR_INIT("info"),
-                                 [LOG_WARN] = STR_INIT("warn"), [LOG_ERROR] = STR_INIT("error")};
+    static const Str LEVELS[] = {[LOG_DEBUG] = STR_INIT("debug"),
+                                 [LOG_INFO] = STR_INIT("info"),
+                                 [LOG_WARN] = STR_INIT("warn"),
+                                 [LOG_ERROR] = STR_INIT("error")};
     for (size_t i = 0; i < COUNT(LEVELS); i++) {
         if (!str_eq(value, LEVELS[i])) continue;
         o->log_level = (LogLevel)i;
@@ -99,7 +101,8 @@ static Error *set_log_level(Arena *a, Options *o, Str value)
 static Error *set_log_format(Arena *a, Options *o, Str value)
 {
     bool json = str_eq(value, S("json"));
-    if (!json && !str_eq(value, S("text"))) return bad_value(a, "log-format", value, "text or json");
+    if (!json && !str_eq(value, S("text")))
+        return bad_value(a, "log-format", value, "text or json");
     o->log_format = json ? LOG_JSON : LOG_TEXT;
     return NULL;
 }
@@ -114,26 +117,24 @@ static Error *set_limits(Arena *a, Options *o, Str value)
 }
 
 static const OptionRow ROWS[] = {
-    {"dir", "CROFT_DIR", "FOLDER", "./croft_data", set_dir,
-     "where everything is kept; made when missing"},
-    {"http", "CROFT_HTTP", "HOST:PORT", "127.0.0.1:8090", set_http,
+    {"dir",        "CROFT_DIR",        "FOLDER",     "./croft_data",   set_dir,
+     "where everything is kept; made when missing"                                                                               },
+    {"http",       "CROFT_HTTP",       "HOST:PORT",  "127.0.0.1:8090", set_http,
      "address to serve on; 0.0.0.0:80 lets others in (PORT=8080 in the environment\n"
-     "                            means 127.0.0.1:8080)"},
-    {"public", "CROFT_PUBLIC", "FOLDER", "./croft_public", set_public,
-     "your website's files, served beside the API; need not exist"},
-    {"spa", "CROFT_SPA", NULL, "true", set_spa,
-     "unknown paths of the website get index.html, as single-page apps want"},
-    {"origins", "CROFT_ORIGINS", "LIST", "*", set_origins,
-     "websites whose scripts may call the API (CORS), comma separated"},
-    {"threads", "CROFT_THREADS", "N", "one per core", set_threads,
-     "event loops that serve requests"},
-    {"user", "CROFT_USER", "NAME", "", set_user,
-     "when started by root: serve as this user"},
-    {"log-level", "CROFT_LOG_LEVEL", "LEVEL", "info", set_log_level,
-     "debug, info, warn or error"},
-    {"log-format", "CROFT_LOG_FORMAT", "FORMAT", "text", set_log_format, "text or json"},
-    {"limit", "CROFT_LIMIT", "NAME=VALUE", "", set_limits,
-     "a limit of the web server, any number of times; see croft help limits"},
+     "                            means 127.0.0.1:8080)"                                                                         },
+    {"public",     "CROFT_PUBLIC",     "FOLDER",     "./croft_public", set_public,
+     "your website's files, served beside the API; need not exist"                                                               },
+    {"spa",        "CROFT_SPA",        NULL,         "true",           set_spa,
+     "unknown paths of the website get index.html, as single-page apps want"                                                     },
+    {"origins",    "CROFT_ORIGINS",    "LIST",       "*",              set_origins,
+     "websites whose scripts may call the API (CORS), comma separated"                                                           },
+    {"threads",    "CROFT_THREADS",    "N",          "one per core",   set_threads,
+     "event loops that serve requests"                                                                                           },
+    {"user",       "CROFT_USER",       "NAME",       "",               set_user,       "when started by root: serve as this user"},
+    {"log-level",  "CROFT_LOG_LEVEL",  "LEVEL",      "info",           set_log_level,  "debug, info, warn or error"              },
+    {"log-format", "CROFT_LOG_FORMAT", "FORMAT",     "text",           set_log_format, "text or json"                            },
+    {"limit",      "CROFT_LIMIT",      "NAME=VALUE", "",               set_limits,
+     "a limit of the web server, any number of times; see croft help limits"                                                     },
 };
 
 void options_print_flags(FILE *to)
@@ -141,8 +142,10 @@ void options_print_flags(FILE *to)
     for (size_t i = 0; i < COUNT(ROWS); i++) {
         const OptionRow *row = &ROWS[i];
         char left[64];
-        if (row->value) snprintf(left, sizeof(left), "--%s %s", row->flag, row->value);
-        else snprintf(left, sizeof(left), "--%s, --no-%s", row->flag, row->flag);
+        if (row->value)
+            snprintf(left, sizeof(left), "--%s %s", row->flag, row->value);
+        else
+            snprintf(left, sizeof(left), "--%s, --no-%s", row->flag, row->flag);
         fprintf(to, "  %-25s %s\n  %-25s", left, row->help, "");
         if (*row->fallback) fprintf(to, " default %s;", row->fallback);
         fprintf(to, " environment %s\n", row->env);
@@ -183,8 +186,9 @@ static Error *environment_read(Arena *a, Options *o)
         if (!value) continue;
         Error *err = ROWS[i].set(a, o, str_from(value));
         if (err)
-            return error_new(a, 400, str_printf(a, "In the environment, %s: %.*s", ROWS[i].env,
-                                                STR_ARG(err->message)));
+            return error_new(
+                a, 400,
+                str_printf(a, "In the environment, %s: %.*s", ROWS[i].env, STR_ARG(err->message)));
     }
     return NULL;
 }
@@ -192,13 +196,15 @@ static Error *environment_read(Arena *a, Options *o)
 static Error *unknown_flag(Arena *a, Str flag)
 {
     Str names[COUNT(ROWS)];
-    for (size_t i = 0; i < COUNT(ROWS); i++) names[i] = str_from(ROWS[i].flag);
+    for (size_t i = 0; i < COUNT(ROWS); i++)
+        names[i] = str_from(ROWS[i].flag);
     Str near = suggest(flag, names, COUNT(ROWS));
     if (near.len)
-        return error_new(a, 400, str_printf(a, "There is no flag --%.*s. Did you mean --%.*s?",
-                                            STR_ARG(flag), STR_ARG(near)));
-    return error_new(a, 400, str_printf(a, "There is no flag --%.*s. See: croft help serve",
-                                        STR_ARG(flag)));
+        return error_new(a, 400,
+                         str_printf(a, "There is no flag --%.*s. Did you mean --%.*s?",
+                                    STR_ARG(flag), STR_ARG(near)));
+    return error_new(
+        a, 400, str_printf(a, "There is no flag --%.*s. See: croft help serve", STR_ARG(flag)));
 }
 
 /* One flag at argv[*at]; moves *at to its last argument. `flag` is without dashes. */
@@ -215,8 +221,9 @@ static Error *flag_read(Arena *a, Options *o, Str flag, int argc, char **argv, i
         if (equals >= 0) return row->set(a, o, str_from_pos(flag, (size_t)equals + 1));
         if (!row->value) return row->set(a, o, S("true"));
         if (*at + 1 >= argc)
-            return error_new(a, 400, str_printf(a, "--%s wants a value: --%s %s", row->flag,
-                                                row->flag, row->value));
+            return error_new(
+                a, 400,
+                str_printf(a, "--%s wants a value: --%s %s", row->flag, row->flag, row->value));
         return row->set(a, o, str_from(argv[++*at]));
     }
     return unknown_flag(a, name);

@@ -35,7 +35,8 @@ Error *run_as_find(Arena *a, Str user, RunAs *out)
     errno = 0;
     const struct passwd *entry = getpwnam(arena_cstr(a, user));
     if (!entry)
-        return error_new(a, 400, str_printf(a, "--user: there is no user \"%.*s\".", STR_ARG(user)));
+        return error_new(a, 400,
+                         str_printf(a, "--user: there is no user \"%.*s\".", STR_ARG(user)));
     out->uid = entry->pw_uid;
     out->gid = entry->pw_gid;
     out->change = geteuid() == 0;
@@ -62,7 +63,7 @@ static int capabilities_keep(uint64_t keep)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     struct __user_cap_data_struct data[2] = {
         {.effective = (uint32_t)keep, .permitted = (uint32_t)keep, .inheritable = 0},
-        {.effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32)},
+        {.effective = (uint32_t)(keep >> 32),                           .permitted = (uint32_t)(keep >> 32)                   },
     };
     return (int)syscall(SYS_capset, &header, data);
 }

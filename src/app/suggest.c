@@ -9,7 +9,8 @@ static size_t distance(Str x, Str y)
 {
     size_t rows[3][WORD_MAX + 1];
     size_t *before = rows[0], *last = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= y.len; j++) last[j] = j;
+    for (size_t j = 0; j <= y.len; j++)
+        last[j] = j;
     for (size_t i = 1; i <= x.len; i++) {
         row[0] = i;
         for (size_t j = 1; j <= y.len; j++) {

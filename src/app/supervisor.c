@@ -32,7 +32,7 @@
 typedef struct {
     WorkerPlan plan;
     Arena *arena;
-    pid_t pid; /* 0 = no worker now */
+    pid_t pid;                                      /* 0 = no worker now */
     uint64_t started_ms, restart_at_ms, kill_at_ms; /* 0 = not planned */
     unsigned quick_deaths;
     bool stopping, done;
@@ -160,10 +160,15 @@ static int supervise(Supervisor *s)
     while (!s->done) {
         struct timespec wait = time_to_wait(s);
         switch (sigtimedwait(&set, NULL, &wait)) {
-        case SIGCHLD: workers_reap(s); break;
+        case SIGCHLD:
+            workers_reap(s);
+            break;
         case SIGTERM:
-        case SIGINT: stop_begin(s); break;
-        default: break; /* time is up, SIGHUP, or an interruption */
+        case SIGINT:
+            stop_begin(s);
+            break;
+        default:
+            break; /* time is up, SIGHUP, or an interruption */
         }
         if (!s->done) due_work(s);
     }

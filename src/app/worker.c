@@ -185,7 +185,8 @@ static void sweep_start(Worker *w)
 static bool sweep_join(Worker *w)
 {
     if (!w->sweep.started) return true;
-    for (int i = 0; i < SWEEP_JOIN_MS / 10 && !atomic_load(&w->sweep.ended); i++) await_sleep(10);
+    for (int i = 0; i < SWEEP_JOIN_MS / 10 && !atomic_load(&w->sweep.ended); i++)
+        await_sleep(10);
     if (!atomic_load(&w->sweep.ended)) return false;
     pthread_join(w->sweep.thread, NULL);
     return true;
@@ -197,14 +198,16 @@ static void stop(Worker *w)
 {
     (void)alarm(STOP_ALARM_S); /* its default action ends the process */
     if (w->server) http_server_stop(w->server);
-    for (int i = 0; i < w->thread_count; i++) pthread_join(w->threads[i], NULL);
+    for (int i = 0; i < w->thread_count; i++)
+        pthread_join(w->threads[i], NULL);
     control_stop(w->control);
     if (!sweep_join(w)) {
         log_warn("worker", "stopped during the sweep of files; it starts over next time");
         _exit(WORKER_EXIT_OK); /* every acknowledged write is on disk */
     }
     if (w->server) http_server_destroy(w->server);
-    for (int i = 0; i < w->loop_count; i++) loop_destroy(w->loops[i]);
+    for (int i = 0; i < w->loop_count; i++)
+        loop_destroy(w->loops[i]);
     site_close(&w->site);
 }
 
@@ -214,7 +217,8 @@ static void wait_for_sigterm(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     int signal_number;
-    while (sigwait(&set, &signal_number) != 0) {}
+    while (sigwait(&set, &signal_number) != 0) {
+    }
 }
 
 int worker_run(Arena *a, const WorkerPlan *plan)

@@ -43,7 +43,8 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
 void auth_destroy(Auth *auth)
 {
     if (!auth) return;
-    for (int i = 0; i < auth->loop_count; i++) token_cache_destroy(auth->callers[i]);
+    for (int i = 0; i < auth->loop_count; i++)
+        token_cache_destroy(auth->callers[i]);
     throttle_destroy(auth->throttle);
     windows_destroy(auth->rates);
     auth->app->auth = NULL;
@@ -183,14 +184,15 @@ static void caller_from_cache(Arena *a, Context *cx, const CachedCaller *hit)
 static void caller_remember(TokenCache *cache, const Context *cx, const Json *claims,
                             uint64_t auth_version)
 {
-    token_cache_put(cache, &(CachedCaller){
-                               .token = cx->token,
-                               .expires_at_unix = (int64_t)json_number(json_get(claims, S("exp")), 0),
-                               .auth_version = auth_version,
-                               .schema_version = cx->schema->version,
-                               .refreshable = cx->token_refreshable,
-                               .auth = *cx->auth,
-                           });
+    token_cache_put(cache,
+                    &(CachedCaller){
+                        .token = cx->token,
+                        .expires_at_unix = (int64_t)json_number(json_get(claims, S("exp")), 0),
+                        .auth_version = auth_version,
+                        .schema_version = cx->schema->version,
+                        .refreshable = cx->token_refreshable,
+                        .auth = *cx->auth,
+                    });
 }
 
 static Error *caller_verify(Req *req, Context *cx, TokenCache *cache, uint64_t auth_version)

@@ -7,8 +7,8 @@ Error *auth_body(Req *req, Body *out)
 {
     Error *err = req_body(req, BODY_BYTES_MAX, out);
     if (!err || err->status != 400) return err;
-    Error *said = error_new(req->arena, 400,
-                            S("An error occurred while loading the submitted data."));
+    Error *said =
+        error_new(req->arena, 400, S("An error occurred while loading the submitted data."));
     said->cause = err->cause.len ? err->cause : err->message;
     return said;
 }
@@ -19,10 +19,17 @@ static bool form_text(Arena *a, const Json *value, Str *out)
 {
     if (json_is(value, JSON_ARRAY) && json_count(value) > 0) value = json_at(value, 0);
     switch (value->type) {
-    case JSON_STRING: *out = value->string; return true;
-    case JSON_BOOL: *out = value->boolean ? S("true") : S("false"); return true;
-    case JSON_NUMBER: *out = json_format(a, value); return true;
-    default: return false;
+    case JSON_STRING:
+        *out = value->string;
+        return true;
+    case JSON_BOOL:
+        *out = value->boolean ? S("true") : S("false");
+        return true;
+    case JSON_NUMBER:
+        *out = json_format(a, value);
+        return true;
+    default:
+        return false;
     }
 }
 

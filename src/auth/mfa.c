@@ -87,16 +87,23 @@ static Error *mfa_begin(Req *req, Res *res, const Collection *mfas, const Record
 static Error *mfa_continue(Req *req, const Collection *mfas, const Record *r, Str method, Str id)
 {
     Context *cx = req_context(req);
-    ConsumeWork work = {.app = cx->app, .schema = cx->schema, .mfas = mfas, .record = r,
-                        .id = id, .method = method};
+    ConsumeWork work = {.app = cx->app,
+                        .schema = cx->schema,
+                        .mfas = mfas,
+                        .record = r,
+                        .id = id,
+                        .method = method};
     Error *err = db_write(cx->app->db, req->arena, mfa_consume, &work);
     if (err) return err;
     switch (work.verdict) {
-    case SESSION_GOOD: return NULL;
-    case SESSION_FOREIGN: return error_new(req->arena, 400, S("Invalid MFA session."));
+    case SESSION_GOOD:
+        return NULL;
+    case SESSION_FOREIGN:
+        return error_new(req->arena, 400, S("Invalid MFA session."));
     case SESSION_SAME_METHOD:
         return error_new(req->arena, 400, S("A different authentication method is required."));
-    case SESSION_EXPIRED: break;
+    case SESSION_EXPIRED:
+        break;
     }
     return error_new(req->arena, 400, S("Invalid or expired MFA session."));
 }

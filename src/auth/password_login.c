@@ -47,11 +47,13 @@ static bool is_identity_field(const AuthOptions *auth, Str name)
 static Error *input_validate(Arena *a, const Collection *c, const LoginInput *in)
 {
     Error *errors = NULL;
-    if (in->identity.len == 0) error_chain(&errors, error_required(a, S("identity")));
+    if (in->identity.len == 0)
+        error_chain(&errors, error_required(a, S("identity")));
     else if (in->identity.len > IDENTITY_MAX_BYTES)
         error_chain(&errors, length_error(a, S("identity"), IDENTITY_MAX_BYTES));
 
-    if (in->password.len == 0) error_chain(&errors, error_required(a, S("password")));
+    if (in->password.len == 0)
+        error_chain(&errors, error_required(a, S("password")));
     else if (in->password.len > PASSWORD_INPUT_MAX)
         error_chain(&errors, length_error(a, S("password"), PASSWORD_INPUT_MAX));
 
@@ -125,7 +127,8 @@ static Error *find_decoy(Tx *tx, LookupWork *w)
 {
     uint64_t hash = hash_bytes(w->in->identity.ptr, w->in->identity.len);
     char from[12];
-    for (size_t i = 0; i < sizeof(from); i++, hash /= 36) from[i] = ALPHABET_ID[hash % 36];
+    for (size_t i = 0; i < sizeof(from); i++, hash /= 36)
+        from[i] = ALPHABET_ID[hash % 36];
 
     Arena *a = tx_arena(tx);
     Buf sql = buf_new(a, 128);
@@ -236,7 +239,8 @@ static Error *try_begin(Req *req, const Collection *c, Str identity, Try **out)
 }
 
 /* *record is whose password it is, or NULL. */
-static Error *credentials_check(Req *req, const Collection *c, const LoginInput *in, Record **record)
+static Error *credentials_check(Req *req, const Collection *c, const LoginInput *in,
+                                Record **record)
 {
     App *app = req_context(req)->app;
     Arena *a = req->arena;
@@ -272,8 +276,8 @@ Error *handle_auth_with_password(Req *req, Res *res)
     err = auth_collection_check(req, c);
     if (err) return err;
     if (!c->auth.password_enabled)
-        return error_new(
-            a, 403, S("The collection is not configured to allow password authentication."));
+        return error_new(a, 403,
+                         S("The collection is not configured to allow password authentication."));
 
     Body body;
     LoginInput in = {0};

@@ -38,7 +38,8 @@ static bool labels_of(Req *req, const Context *cx, Labels *out)
         Str rest = str_from(tag);
         while (rest.ptr) {
             Str one = str_split(&rest, ' ');
-            label_add(out, str_printf(a, "%.*s:%.*s", STR_ARG(out->collection->name), STR_ARG(one)));
+            label_add(out,
+                      str_printf(a, "%.*s:%.*s", STR_ARG(out->collection->name), STR_ARG(one)));
         }
         rest = str_from(tag);
         while (rest.ptr) {
@@ -86,10 +87,9 @@ static uint64_t counter_key(Req *req, const Context *cx, const Labels *labels,
                             const RateLimitRule *rule)
 {
     Arena *a = req->arena;
-    Str limiter = labels->collection
-                      ? str_printf(a, "%.*s %s %s", STR_ARG(labels->collection->id),
-                                   req->route->path, labels->tag)
-                      : rule->label;
+    Str limiter = labels->collection ? str_printf(a, "%.*s %s %s", STR_ARG(labels->collection->id),
+                                                  req->route->path, labels->tag)
+                                     : rule->label;
     Str text = str_printf(a, "%llu\n%.*s\n%.*s\n%.*s", (unsigned long long)cx->settings->version,
                           STR_ARG(limiter), STR_ARG(rule->audience), STR_ARG(cx->real_ip));
     return hash_bytes(text.ptr, text.len);

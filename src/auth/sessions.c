@@ -126,17 +126,18 @@ static Error *duration_read(Req *req, const Body *body, int64_t *out)
     Arena *a = req->arena;
     const Json *value = json_get(body->data, S("duration"));
     double seconds = 0;
-    if (json_is(value, JSON_NUMBER)) seconds = value->number;
+    if (json_is(value, JSON_NUMBER))
+        seconds = value->number;
     else if (value && value->type != JSON_NULL && !(body->is_form && json_is(value, JSON_STRING)))
         return error_new(a, 400, S("An error occurred while loading the submitted data."));
 
     if (seconds < 0) {
         Json *params = json_new_object(a);
         json_set_number(a, params, S("threshold"), 0);
-        return error_summary(
-            error_field_params(a, S("duration"), "validation_min_greater_equal_than_required",
-                               S("Must be no less than 0."), params),
-            S("An error occurred while validating the submitted data."));
+        return error_summary(error_field_params(a, S("duration"),
+                                                "validation_min_greater_equal_than_required",
+                                                S("Must be no less than 0."), params),
+                             S("An error occurred while validating the submitted data."));
     }
     if (seconds > 94670856) seconds = 94670856; /* three years, as for stored durations */
     *out = (int64_t)seconds;
@@ -232,11 +233,11 @@ static Error *handle_auth_methods(Req *req, Res *res)
 }
 
 const Route auth_routes[] = {
-    {"GET", "/api/collections/{collection}/auth-methods", handle_auth_methods, 0,
-     "listAuthMethods"},
+    {"GET",  "/api/collections/{collection}/auth-methods",       handle_auth_methods,       0,
+     "listAuthMethods"                                                                                      },
     {"POST", "/api/collections/{collection}/auth-with-password", handle_auth_with_password, 0,
-     "authWithPassword auth"},
-    {"POST", "/api/collections/{collection}/auth-refresh", handle_auth_refresh, 0, "authRefresh"},
-    {"POST", "/api/collections/{collection}/impersonate/{id}", handle_impersonate, 0, NULL},
+     "authWithPassword auth"                                                                                },
+    {"POST", "/api/collections/{collection}/auth-refresh",       handle_auth_refresh,       0, "authRefresh"},
+    {"POST", "/api/collections/{collection}/impersonate/{id}",   handle_impersonate,        0, NULL         },
 };
 const size_t auth_route_count = COUNT(auth_routes);

@@ -61,8 +61,8 @@ Error *superuser_exists(App *app, Arena *a, bool *exists)
 
 static Error *superuser_remove(App *app, Arena *a, const FindWork *found)
 {
-    RecordChange change = {.collection = found->collection, .id = record_id(found->record),
-                           .as_system = true};
+    RecordChange change = {
+        .collection = found->collection, .id = record_id(found->record), .as_system = true};
     return record_delete(app, a, &change);
 }
 
@@ -117,7 +117,9 @@ Error *superuser_installer_token(App *app, Arena *a, Str *token)
         /* No password at all: an empty hash verifies nothing, and costs nothing. */
         Json *data = json_new_object(a);
         json_set_str(a, data, S("email"), INSTALLER_EMAIL);
-        RecordChange change = {.collection = found.collection, .data = data, .as_system = true,
+        RecordChange change = {.collection = found.collection,
+                               .data = data,
+                               .as_system = true,
                                .skip_validation = true};
         err = record_create(app, a, &change, &installer);
         if (err) return err;
@@ -133,8 +135,10 @@ static Error *superuser_set_password(App *app, Arena *a, const FindWork *found, 
     Json *data = json_new_object(a);
     json_set_str(a, data, S("password"), password);
     json_set_str(a, data, S("passwordConfirm"), password);
-    RecordChange change = {.collection = found->collection, .id = record_id(found->record),
-                           .data = data, .as_system = true};
+    RecordChange change = {.collection = found->collection,
+                           .id = record_id(found->record),
+                           .data = data,
+                           .as_system = true};
     Record *updated;
     return record_update(app, a, &change, &updated);
 }
@@ -153,8 +157,9 @@ Error *superuser_create(App *app, Arena *a, Str email, Str password)
     Error *err = superuser_find(app, a, email, &found);
     if (err) return err;
     if (found.record)
-        return error_new(a, 400, S("There is a superuser with this e-mail already. Use update or "
-                                   "upsert to set another password."));
+        return error_new(a, 400,
+                         S("There is a superuser with this e-mail already. Use update or "
+                           "upsert to set another password."));
     return superuser_add(app, a, &found, password);
 }
 
@@ -164,8 +169,9 @@ Error *superuser_update(App *app, Arena *a, Str email, Str password)
     Error *err = superuser_find(app, a, email, &found);
     if (err) return err;
     if (!found.record)
-        return error_new(a, 404, S("There is no superuser with this e-mail. Use create or upsert "
-                                   "to add one."));
+        return error_new(a, 404,
+                         S("There is no superuser with this e-mail. Use create or upsert "
+                           "to add one."));
     return superuser_set_password(app, a, &found, password);
 }
 

@@ -20,9 +20,9 @@
 #define WINDOW_MS 60000u
 
 typedef struct {
-    uint64_t key; /* 0 = free */
-    uint64_t window_ms;   /* when the first of `failures` was */
-    uint64_t blocked_ms;  /* refused until then */
+    uint64_t key;        /* 0 = free */
+    uint64_t window_ms;  /* when the first of `failures` was */
+    uint64_t blocked_ms; /* refused until then */
     uint64_t seen_ms;
     uint16_t failures, in_flight, blocks;
     bool trusted; /* a sign-in succeeded */
@@ -169,8 +169,10 @@ static TryVerdict counter_begin(Throttle *t, uint64_t key, const Budget *budget,
     counter_age(c, budget, now_ms);
     c->seen_ms = now_ms;
     if (!ignore_limit) {
-        if (c->blocked_ms) verdict = TRY_REFUSED;
-        else if (c->failures + c->in_flight >= budget->tries) verdict = TRY_WAIT;
+        if (c->blocked_ms)
+            verdict = TRY_REFUSED;
+        else if (c->failures + c->in_flight >= budget->tries)
+            verdict = TRY_WAIT;
     } else if (c->in_flight == UINT16_MAX) {
         verdict = TRY_WAIT;
     }
@@ -183,7 +185,8 @@ out:
 static void counter_block(Counter *c, const Budget *budget, uint64_t now_ms)
 {
     uint64_t wait = budget->block_ms;
-    for (int i = 0; i < c->blocks && wait < budget->block_max_ms; i++) wait *= 2;
+    for (int i = 0; i < c->blocks && wait < budget->block_max_ms; i++)
+        wait *= 2;
     c->blocked_ms = now_ms + MIN(wait, budget->block_max_ms);
     if (c->blocks < 100) c->blocks++;
 }

@@ -38,7 +38,8 @@ TokenCache *token_cache_create(size_t entries)
 void token_cache_destroy(TokenCache *cache)
 {
     if (!cache) return;
-    for (size_t i = 0; i < cache->set_count * WAYS; i++) free(cache->slots[i].caller);
+    for (size_t i = 0; i < cache->set_count * WAYS; i++)
+        free(cache->slots[i].caller);
     free(cache->slots);
     free(cache);
 }
@@ -125,6 +126,7 @@ void token_cache_remove(TokenCache *cache, Str token)
 size_t token_cache_count(const TokenCache *cache)
 {
     size_t count = 0;
-    for (size_t i = 0; i < cache->set_count * WAYS; i++) count += cache->slots[i].caller != NULL;
+    for (size_t i = 0; i < cache->set_count * WAYS; i++)
+        count += cache->slots[i].caller != NULL;
     return count;
 }

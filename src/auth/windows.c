@@ -29,7 +29,8 @@ Windows *windows_create(size_t entries)
     Windows *w = calloc(1, sizeof(*w));
     if (!w) abort();
     w->sets = entries / SHARDS / WAYS;
-    for (int i = 0; i < SHARDS; i++) pthread_mutex_init(&w->shards[i].lock, NULL);
+    for (int i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&w->shards[i].lock, NULL);
     return w;
 }
 

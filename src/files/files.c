@@ -51,8 +51,8 @@ static Error *token_owner(Req *req, const AuthInfo **out)
     if (token.len == 0 || token.len > TOKEN_MAX_BYTES) return NULL;
     Record *owner;
     Json *claims;
-    Error *err = auth_find_by_token(cx->app, req->arena, cx->schema, token, TOKEN_FILE, &owner,
-                                    &claims);
+    Error *err =
+        auth_find_by_token(cx->app, req->arena, cx->schema, token, TOKEN_FILE, &owner, &claims);
     if (err) return err->status == 401 ? NULL : err;
     const AuthInfo *auth = auth_info_of(req->arena, owner);
     if (auth->is_superuser && superuser_ip_refused(cx->settings, cx->real_ip)) return NULL;
@@ -68,8 +68,8 @@ static Error *protection_check(Req *req, const Collection *c, Str record_id)
     if (err) return err;
     if (owner && owner->is_superuser) return NULL;
 
-    RuleWork work = {.schema = cx->schema, .collection = c, .record_id = record_id,
-                     .info = cx->info};
+    RuleWork work = {
+        .schema = cx->schema, .collection = c, .record_id = record_id, .info = cx->info};
     work.info.context = S("protectedFile");
     work.info.method = S("GET");
     work.info.auth = owner;
@@ -87,8 +87,8 @@ static bool is_true(Str s)
 static Error *file_send(Req *req, Res *res, const FilePlace *place, Str name)
 {
     Arena *a = req->arena;
-    Str key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id),
-                         STR_ARG(place->origin_id), STR_ARG(name));
+    Str key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id), STR_ARG(place->origin_id),
+                         STR_ARG(name));
     int fd;
     BlobInfo info;
     Error *err = storage_open_blob(req_context(req)->app->storage, a, key, &fd, &info);
@@ -116,7 +116,9 @@ static Error *download(Req *req, Res *res)
     Error *err = req_collection(req, S(""), &c);
     if (err) return err;
 
-    PlaceWork work = {.schema = cx->schema, .collection = c, .record_id = req_param(req, "record"),
+    PlaceWork work = {.schema = cx->schema,
+                      .collection = c,
+                      .record_id = req_param(req, "record"),
                       .name = req_param(req, "name")};
     err = db_read(cx->app->db, req->arena, find_place, &work);
     if (err) return err;
@@ -164,7 +166,7 @@ static Error *handle_token(Req *req, Res *res)
 }
 
 const Route file_routes[] = {
-    {"POST", "/api/files/token", handle_token, 0, NULL},
-    {"GET", "/api/files/{collection}/{record}/{name}", handle_download, 0, "file"},
+    {"POST", "/api/files/token",                        handle_token,    0, NULL  },
+    {"GET",  "/api/files/{collection}/{record}/{name}", handle_download, 0, "file"},
 };
 const size_t file_route_count = COUNT(file_routes);

@@ -8,14 +8,14 @@
 #include "base/encoding.h"
 
 static const Str INLINE_TYPES[] = {
-    STR_INIT("image/png"),       STR_INIT("image/jpg"),        STR_INIT("image/jpeg"),
-    STR_INIT("image/gif"),       STR_INIT("image/webp"),       STR_INIT("image/x-icon"),
-    STR_INIT("image/bmp"),       STR_INIT("video/webm"),       STR_INIT("video/mp4"),
-    STR_INIT("video/3gpp"),      STR_INIT("video/quicktime"),  STR_INIT("video/x-ms-wmv"),
-    STR_INIT("audio/basic"),     STR_INIT("audio/aiff"),       STR_INIT("audio/mpeg"),
-    STR_INIT("audio/midi"),      STR_INIT("audio/mp3"),        STR_INIT("audio/wave"),
-    STR_INIT("audio/wav"),       STR_INIT("audio/x-wav"),      STR_INIT("audio/x-mpeg"),
-    STR_INIT("audio/x-m4a"),     STR_INIT("audio/aac"),        STR_INIT("application/pdf"),
+    STR_INIT("image/png"),         STR_INIT("image/jpg"),       STR_INIT("image/jpeg"),
+    STR_INIT("image/gif"),         STR_INIT("image/webp"),      STR_INIT("image/x-icon"),
+    STR_INIT("image/bmp"),         STR_INIT("video/webm"),      STR_INIT("video/mp4"),
+    STR_INIT("video/3gpp"),        STR_INIT("video/quicktime"), STR_INIT("video/x-ms-wmv"),
+    STR_INIT("audio/basic"),       STR_INIT("audio/aiff"),      STR_INIT("audio/mpeg"),
+    STR_INIT("audio/midi"),        STR_INIT("audio/mp3"),       STR_INIT("audio/wave"),
+    STR_INIT("audio/wav"),         STR_INIT("audio/x-wav"),     STR_INIT("audio/x-mpeg"),
+    STR_INIT("audio/x-m4a"),       STR_INIT("audio/aac"),       STR_INIT("application/pdf"),
     STR_INIT("application/x-pdf"),
 };
 
@@ -24,12 +24,12 @@ static const Str INLINE_TYPES[] = {
 static const struct {
     Str extension, type;
 } OVERRIDES[] = {
-    {STR_INIT(".svg"), STR_INIT("image/svg+xml")},
-    {STR_INIT(".css"), STR_INIT("text/css")},
-    {STR_INIT(".js"), STR_INIT("text/javascript")},
-    {STR_INIT(".mjs"), STR_INIT("text/javascript")},
-    {STR_INIT(".xlsx"), STR_INIT(OOXML "spreadsheetml.sheet")},
-    {STR_INIT(".docx"), STR_INIT(OOXML "wordprocessingml.document")},
+    {STR_INIT(".svg"),  STR_INIT("image/svg+xml")                    },
+    {STR_INIT(".css"),  STR_INIT("text/css")                         },
+    {STR_INIT(".js"),   STR_INIT("text/javascript")                  },
+    {STR_INIT(".mjs"),  STR_INIT("text/javascript")                  },
+    {STR_INIT(".xlsx"), STR_INIT(OOXML "spreadsheetml.sheet")        },
+    {STR_INIT(".docx"), STR_INIT(OOXML "wordprocessingml.document")  },
     {STR_INIT(".pptx"), STR_INIT(OOXML "presentationml.presentation")},
 };
 

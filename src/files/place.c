@@ -68,7 +68,8 @@ static void sources_collect(const Schema *schema, const Collection *view, int de
             continue;
         }
         bool known = false;
-        for (size_t k = 0; k < out->count; k++) known = known || out->list[k] == c;
+        for (size_t k = 0; k < out->count; k++)
+            known = known || out->list[k] == c;
         if (!known && out->count < SOURCES_MAX) out->list[out->count++] = c;
     }
 }

@@ -11,7 +11,8 @@ static Error *read_line(Arena *a, const char *line, Options *out)
     char name[] = "croft", *argv[32] = {name};
     int argc = 1;
     Str rest = str_from(line);
-    while (rest.ptr && argc < 32) argv[argc++] = (char *)(uintptr_t)arena_cstr(a, str_split(&rest, ' '));
+    while (rest.ptr && argc < 32)
+        argv[argc++] = (char *)(uintptr_t)arena_cstr(a, str_split(&rest, ' '));
     return options_read(a, argc, argv, out);
 }
 
@@ -19,31 +20,32 @@ static const struct {
     const char *name, *line;
     const char *error; /* its message, or NULL */
 } LINES[] = {
-    {"all", "serve --dir d --http 0.0.0.0:80 --public p --no-spa --origins x --threads 3 "
-            "--user u --log-level warn --log-format json --limit body_bytes=5M", NULL},
-    {"with equals signs", "serve --dir=d --http=[::1]:0 --limit=uri_bytes=300", NULL},
-    {"flags before the command", "--dir d superuser delete a@b.c", NULL},
-    {"a dash is a word", "superuser upsert a@b.c -", NULL},
-    {"after two dashes all are words", "superuser upsert a@b.c -- --secret", NULL},
-    {"mistyped", "serve --hptp x", "There is no flag --hptp. Did you mean --http?"},
-    {"far off", "serve --zzzzzzzzzz", "There is no flag --zzzzzzzzzz. See: croft help serve"},
-    {"no value", "serve --dir", "--dir wants a value: --dir FOLDER"},
-    {"no port", "serve --http localhost",
-     "--http must be an address and a port such as 127.0.0.1:8090, not \"localhost\"."},
-    {"port too big", "serve --http 1.2.3.4:65536",
-     "--http must be an address and a port such as 127.0.0.1:8090, not \"1.2.3.4:65536\"."},
-    {"threads", "serve --threads 0", "--threads must be a number from 1 to 64, not \"0\"."},
-    {"level", "serve --log-level loud",
-     "--log-level must be debug, info, warn or error, not \"loud\"."},
-    {"a switch with no", "serve --no-dir x", "There is no flag --no-dir. Did you mean --dir?"},
-    {"limit", "serve --limit body_byte=1",
-     "There is no limit \"body_byte\". Did you mean body_bytes?"},
-    {"limit without value", "serve --limit body_bytes",
-     "--limit wants name=value, not \"body_bytes\"."},
-    {"limit out of range", "serve --limit header_fields=1",
-     "--limit header_fields must be a number from 8 to 10000."},
-    {"limit of other unit", "serve --limit header_timeout_ms=1M",
-     "--limit header_timeout_ms must be a number from 100 to 86400000."},
+    {"all",
+     "serve --dir d --http 0.0.0.0:80 --public p --no-spa --origins x --threads 3 "
+     "--user u --log-level warn --log-format json --limit body_bytes=5M",                    NULL                                                  },
+    {"with equals signs",              "serve --dir=d --http=[::1]:0 --limit=uri_bytes=300", NULL                                                  },
+    {"flags before the command",       "--dir d superuser delete a@b.c",                     NULL                                                  },
+    {"a dash is a word",               "superuser upsert a@b.c -",                           NULL                                                  },
+    {"after two dashes all are words", "superuser upsert a@b.c -- --secret",                 NULL                                                  },
+    {"mistyped",                       "serve --hptp x",                                     "There is no flag --hptp. Did you mean --http?"       },
+    {"far off",                        "serve --zzzzzzzzzz",                                 "There is no flag --zzzzzzzzzz. See: croft help serve"},
+    {"no value",                       "serve --dir",                                        "--dir wants a value: --dir FOLDER"                   },
+    {"no port",                        "serve --http localhost",
+     "--http must be an address and a port such as 127.0.0.1:8090, not \"localhost\"."                                                             },
+    {"port too big",                   "serve --http 1.2.3.4:65536",
+     "--http must be an address and a port such as 127.0.0.1:8090, not \"1.2.3.4:65536\"."                                                         },
+    {"threads",                        "serve --threads 0",                                  "--threads must be a number from 1 to 64, not \"0\"." },
+    {"level",                          "serve --log-level loud",
+     "--log-level must be debug, info, warn or error, not \"loud\"."                                                                               },
+    {"a switch with no",               "serve --no-dir x",                                   "There is no flag --no-dir. Did you mean --dir?"      },
+    {"limit",                          "serve --limit body_byte=1",
+     "There is no limit \"body_byte\". Did you mean body_bytes?"                                                                                   },
+    {"limit without value",            "serve --limit body_bytes",
+     "--limit wants name=value, not \"body_bytes\"."                                                                                               },
+    {"limit out of range",             "serve --limit header_fields=1",
+     "--limit header_fields must be a number from 8 to 10000."                                                                                     },
+    {"limit of other unit",            "serve --limit header_timeout_ms=1M",
+     "--limit header_timeout_ms must be a number from 100 to 86400000."                                                                            },
 };
 
 static void reads_command_lines(void **state)
@@ -116,7 +118,8 @@ static void every_limit_has_a_name(void **state)
     limits_print(file);
     rewind(file);
     int lines = 0, c;
-    while ((c = fgetc(file)) != EOF) lines += c == '\n';
+    while ((c = fgetc(file)) != EOF)
+        lines += c == '\n';
     fclose(file);
     check_int("lines", lines, 18);
 }
@@ -127,7 +130,16 @@ static void backs_off(void **state)
     static const struct {
         unsigned deaths;
         uint64_t wait_ms;
-    } ROWS[] = {{0, 0}, {1, 0}, {4, 0}, {5, 1000}, {6, 2000}, {9, 16000}, {10, 30000}, {1000, 30000}};
+    } ROWS[] = {
+        {0,    0    },
+        {1,    0    },
+        {4,    0    },
+        {5,    1000 },
+        {6,    2000 },
+        {9,    16000},
+        {10,   30000},
+        {1000, 30000}
+    };
     for (size_t i = 0; i < COUNT(ROWS); i++)
         check_int("wait", supervisor_backoff_ms(ROWS[i].deaths), ROWS[i].wait_ms);
 }

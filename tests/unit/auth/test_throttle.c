@@ -18,7 +18,8 @@ static TryVerdict try_once(Throttle *t, Str account, Str ip, TryResult result, u
 static int failures_until_refused(Throttle *t, Str account, Str ip, uint64_t now)
 {
     int count = 0;
-    while (count < 1000 && try_once(t, account, ip, TRY_FAILED, now) == TRY_ALLOWED) count++;
+    while (count < 1000 && try_once(t, account, ip, TRY_FAILED, now) == TRY_ALLOWED)
+        count++;
     return count;
 }
 
@@ -29,7 +30,12 @@ static void ten_tries_then_growing_waits(void **state)
     static const struct {
         const char *name;
         uint64_t wait_ms; /* after the block began */
-    } STEPS[] = {{"first", 60000}, {"second", 120000}, {"third", 240000}, {"fourth", 480000}};
+    } STEPS[] = {
+        {"first",  60000 },
+        {"second", 120000},
+        {"third",  240000},
+        {"fourth", 480000}
+    };
     uint64_t now = START;
     for (size_t i = 0; i < COUNT(STEPS); i++) {
         check_int(STEPS[i].name, failures_until_refused(t, S("a"), S("1.1.1.1"), now), 10);
@@ -43,7 +49,8 @@ static void window_passes(void **state)
 {
     (void)state;
     Throttle *t = throttle_create(0);
-    for (int i = 0; i < 9; i++) try_once(t, S("a"), S("1.1.1.1"), TRY_FAILED, START);
+    for (int i = 0; i < 9; i++)
+        try_once(t, S("a"), S("1.1.1.1"), TRY_FAILED, START);
     check_int("after a minute", failures_until_refused(t, S("a"), S("1.1.1.1"), START + 60000), 10);
     throttle_destroy(t);
 }
@@ -52,7 +59,8 @@ static void success_resets(void **state)
 {
     (void)state;
     Throttle *t = throttle_create(0);
-    for (int i = 0; i < 9; i++) try_once(t, S("a"), S("1.1.1.1"), TRY_FAILED, START);
+    for (int i = 0; i < 9; i++)
+        try_once(t, S("a"), S("1.1.1.1"), TRY_FAILED, START);
     check_int("good one", try_once(t, S("a"), S("1.1.1.1"), TRY_SUCCEEDED, START), TRY_ALLOWED);
     check_int("all ten again", failures_until_refused(t, S("a"), S("1.1.1.1"), START), 10);
     throttle_destroy(t);
@@ -95,7 +103,8 @@ static void tries_in_flight_count(void **state)
     check_int("the eleventh waits", throttle_begin(t, S("a"), S("1.1.1.1"), START), TRY_WAIT);
     throttle_end(t, S("a"), S("1.1.1.1"), TRY_SUCCEEDED, START);
     check_int("room again", throttle_begin(t, S("a"), S("1.1.1.1"), START), TRY_ALLOWED);
-    for (int i = 0; i < 10; i++) throttle_end(t, S("a"), S("1.1.1.1"), TRY_FAILED, START);
+    for (int i = 0; i < 10; i++)
+        throttle_end(t, S("a"), S("1.1.1.1"), TRY_FAILED, START);
     check_int("refused", throttle_begin(t, S("a"), S("1.1.1.1"), START), TRY_REFUSED);
     throttle_destroy(t);
 }
@@ -137,8 +146,10 @@ static void threads_get_no_more(void **state)
     (void)state;
     Throttle *t = throttle_create(0);
     pthread_t threads[4];
-    for (size_t i = 0; i < COUNT(threads); i++) pthread_create(&threads[i], NULL, guess, t);
-    for (size_t i = 0; i < COUNT(threads); i++) pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        pthread_create(&threads[i], NULL, guess, t);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
     check_int("in all", atomic_load(&allowed), 10);
     throttle_destroy(t);
 }

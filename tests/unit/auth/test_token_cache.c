@@ -5,8 +5,13 @@
 
 static CachedCaller caller(Str token, Str id)
 {
-    return (CachedCaller){.token = token, .expires_at_unix = 1, .auth_version = 2,
-                          .schema_version = 3, .auth = {.id = id, .email = S("a@b.c")}};
+    return (CachedCaller){
+        .token = token,
+        .expires_at_unix = 1,
+        .auth_version = 2,
+        .schema_version = 3,
+        .auth = {.id = id, .email = S("a@b.c")}
+    };
 }
 
 static void keeps_copies(void **state)
@@ -34,7 +39,8 @@ static void compares_whole_tokens(void **state)
     TokenCache *cache = token_cache_create(8);
     CachedCaller in = caller(S("good.payload.0123456789012345678901234567890123456789"), S("one"));
     token_cache_put(cache, &in);
-    assert_null(token_cache_find(cache, S("evil.payload.0123456789012345678901234567890123456789")));
+    assert_null(
+        token_cache_find(cache, S("evil.payload.0123456789012345678901234567890123456789")));
     assert_null(token_cache_find(cache, S("")));
     token_cache_destroy(cache);
 }
