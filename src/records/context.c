@@ -35,11 +35,12 @@ Error *require_same_collection_auth(Req *req, const Collection *c)
     Error *err = require_auth(req);
     if (err) return err;
 
-    if (str_eq(req_context(req)->auth->collection_id, c->id)) return NULL;
+    const AuthInfo *auth = req_context(req)->auth;
+    if (str_eq(auth->collection_id, c->id)) return NULL;
     return error_new(req->arena, 403,
                      str_printf(req->arena,
                                 "The request requires auth record from %.*s collection.",
-                                STR_ARG(c->name)));
+                                STR_ARG(auth->collection_name)));
 }
 
 Error *req_collection(Req *req, Str message, const Collection **out)
