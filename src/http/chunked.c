@@ -101,13 +101,16 @@ static int step_extension(const Chunked *c, char ch)
         if (is_blank(ch)) return EXT_VALUE_FIRST;
         if (ch == '"') return EXT_QUOTED;
         return is_token(ch) ? EXT_VALUE : BROKEN;
-    case EXT_VALUE: return is_token(ch) ? EXT_VALUE : line_goes_on(ch, EXT_BLANK);
+    case EXT_VALUE:
+        return is_token(ch) ? EXT_VALUE : line_goes_on(ch, EXT_BLANK);
     case EXT_QUOTED:
         if (ch == '"') return EXT_BLANK;
         if (ch == '\\') return EXT_ESCAPED;
         return is_text(ch) ? EXT_QUOTED : BROKEN;
-    case EXT_ESCAPED: return is_text(ch) ? EXT_QUOTED : BROKEN;
-    default: /* EXT_BLANK: behind a value */ return line_goes_on(ch, EXT_BLANK);
+    case EXT_ESCAPED:
+        return is_text(ch) ? EXT_QUOTED : BROKEN;
+    default: /* EXT_BLANK: behind a value */
+        return line_goes_on(ch, EXT_BLANK);
     }
 }
 
@@ -123,7 +126,8 @@ static int step_trailer(const Chunked *c, char ch)
     case TRAILER_VALUE:
         if (ch == '\r') return TRAILER_LF;
         return is_text(ch) ? TRAILER_VALUE : BROKEN;
-    default: /* TRAILER_LF */ return ch == '\n' ? TRAILER_FIRST : BROKEN;
+    default: /* TRAILER_LF */
+        return ch == '\n' ? TRAILER_FIRST : BROKEN;
     }
 }
 
@@ -148,16 +152,23 @@ static int step(Chunked *c, char ch)
 {
     if (!within_limits(c)) return BROKEN;
     switch (c->state) {
-    case SIZE: return step_size(c, ch);
-    case SIZE_LF: return step_end_of_line(c, ch);
-    case DATA_CR: return ch == '\r' ? DATA_LF : BROKEN;
-    case DATA_LF: return ch == '\n' ? SIZE : BROKEN;
-    case END_LF: return ch == '\n' ? DONE : BROKEN;
+    case SIZE:
+        return step_size(c, ch);
+    case SIZE_LF:
+        return step_end_of_line(c, ch);
+    case DATA_CR:
+        return ch == '\r' ? DATA_LF : BROKEN;
+    case DATA_LF:
+        return ch == '\n' ? SIZE : BROKEN;
+    case END_LF:
+        return ch == '\n' ? DONE : BROKEN;
     case TRAILER_FIRST:
     case TRAILER_NAME:
     case TRAILER_VALUE:
-    case TRAILER_LF: return step_trailer(c, ch);
-    default: return step_extension(c, ch);
+    case TRAILER_LF:
+        return step_trailer(c, ch);
+    default:
+        return step_extension(c, ch);
     }
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/str.h"
 
-#define CHUNK_LINE_MAX     256       /* size and extensions of one chunk */
+#define CHUNK_LINE_MAX     256         /* size and extensions of one chunk */
 #define CHUNK_OVERHEAD_MAX (64 * 1024) /* extensions of all chunks together */
 #define TRAILER_BYTES_MAX  8192
 
@@ -24,7 +24,7 @@ typedef struct {
     unsigned line_bytes; /* of the present size line */
     unsigned overhead;   /* extension bytes, all chunks */
     unsigned trailer_bytes;
-    uint64_t remaining;  /* data bytes of the present chunk still to come */
+    uint64_t remaining; /* data bytes of the present chunk still to come */
 } Chunked;
 
 static inline Chunked chunked_new(void)

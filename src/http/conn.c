@@ -194,7 +194,9 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
         return;
     }
     switch (c->state) {
-    case CONN_IDLE: input_begins(c, (size_t)nread); break;
+    case CONN_IDLE:
+        input_begins(c, (size_t)nread);
+        break;
     case CONN_HEAD:
         c->in.end += (uint32_t)nread;
         use_input(c);
@@ -350,8 +352,10 @@ void conn_sweep(Conn *c, uint64_t now_ms)
 {
     if (c->state == CONN_CLOSED) return;
     if (c->state == CONN_REQUEST) {
-        if (c->request->wait == WAIT_BODY) body_sweep(c->request, now_ms);
-        else if (c->request->wait == WAIT_WRITE) write_sweep(c->request, now_ms);
+        if (c->request->wait == WAIT_BODY)
+            body_sweep(c->request, now_ms);
+        else if (c->request->wait == WAIT_WRITE)
+            write_sweep(c->request, now_ms);
         return;
     }
     if (now_ms < c->deadline_ms) return;

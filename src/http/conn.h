@@ -65,9 +65,9 @@ struct HttpLoop {
     size_t free_request_count;
     char *free_buffers[BUFFERS_POOLED]; /* of READ_BUFFER_BYTES */
     size_t free_buffer_count;
-    bool stopping;     /* accepts nothing any more */
-    bool stopped;      /* nothing left; the loop was told to stop */
-    int handles_open;  /* listener and timers not closed yet */
+    bool stopping;    /* accepts nothing any more */
+    bool stopped;     /* nothing left; the loop was told to stop */
+    int handles_open; /* listener and timers not closed yet */
     uint64_t sweep_ms;
     uint64_t stop_deadline_ms;
     uint64_t date_until_ms;

@@ -58,8 +58,7 @@ Error *cors_preflight(Req *req, Res *res)
     if (cors_allow(request_of(req)->server, req).len > 0) {
         res_header_add(res, S("Vary"), S("Access-Control-Request-Method"));
         res_header_add(res, S("Vary"), S("Access-Control-Request-Headers"));
-        res_header_add(res, S("Access-Control-Allow-Methods"),
-                       S("GET,HEAD,PUT,PATCH,POST,DELETE"));
+        res_header_add(res, S("Access-Control-Allow-Methods"), S("GET,HEAD,PUT,PATCH,POST,DELETE"));
         Str wanted = req_header(req, S("access-control-request-headers"));
         if (wanted.len > 0) res_header_add(res, S("Access-Control-Allow-Headers"), wanted);
     }

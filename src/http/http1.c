@@ -15,11 +15,11 @@ enum { TOKEN = 1, TARGET = 2, HOST = 4 };
  * send " < > \ ^ ` { | } as they are, so those are taken too. HOST: reg-name
  * and IP literal with port [9110 4.2]. */
 static const uint8_t CHARS[256] = {
-    ['!'] = 7, ['"'] = 2, ['#'] = 1, ['$'] = 7, ['%'] = 7, ['&'] = 7, ['\''] = 7, ['('] = 6,
-    [')'] = 6, ['*'] = 7, ['+'] = 7, [','] = 6, ['-'] = 7, ['.'] = 7, ['/'] = 2,
-    ['0' ... '9'] = 7, [':'] = 6, [';'] = 6, ['<'] = 2, ['='] = 6, ['>'] = 2, ['?'] = 2,
-    ['@'] = 2, ['A' ... 'Z'] = 7, ['['] = 6, ['\\'] = 2, [']'] = 6, ['^'] = 3, ['_'] = 7,
-    ['`'] = 3, ['a' ... 'z'] = 7, ['{'] = 2, ['|'] = 3, ['}'] = 2, ['~'] = 7,
+    ['!'] = 7, ['"'] = 2,         ['#'] = 1,         ['$'] = 7, ['%'] = 7,  ['&'] = 7, ['\''] = 7,
+    ['('] = 6, [')'] = 6,         ['*'] = 7,         ['+'] = 7, [','] = 6,  ['-'] = 7, ['.'] = 7,
+    ['/'] = 2, ['0' ... '9'] = 7, [':'] = 6,         [';'] = 6, ['<'] = 2,  ['='] = 6, ['>'] = 2,
+    ['?'] = 2, ['@'] = 2,         ['A' ... 'Z'] = 7, ['['] = 6, ['\\'] = 2, [']'] = 6, ['^'] = 3,
+    ['_'] = 7, ['`'] = 3,         ['a' ... 'z'] = 7, ['{'] = 2, ['|'] = 3,  ['}'] = 2, ['~'] = 7,
 };
 
 bool http_is_token_char(unsigned char c)
@@ -105,9 +105,12 @@ static HttpMethod method_find(Str text)
         Str name;
         HttpMethod method;
     } METHODS[] = {
-        {STR_INIT("GET"), HTTP_GET},       {STR_INIT("POST"), HTTP_POST},
-        {STR_INIT("PATCH"), HTTP_PATCH},   {STR_INIT("DELETE"), HTTP_DELETE},
-        {STR_INIT("PUT"), HTTP_PUT},       {STR_INIT("HEAD"), HTTP_HEAD},
+        {STR_INIT("GET"),     HTTP_GET    },
+        {STR_INIT("POST"),    HTTP_POST   },
+        {STR_INIT("PATCH"),   HTTP_PATCH  },
+        {STR_INIT("DELETE"),  HTTP_DELETE },
+        {STR_INIT("PUT"),     HTTP_PUT    },
+        {STR_INIT("HEAD"),    HTTP_HEAD   },
         {STR_INIT("OPTIONS"), HTTP_OPTIONS},
     };
     for (size_t i = 0; i < COUNT(METHODS); i++)
@@ -313,11 +316,13 @@ static int note_field(Http1Head *h, Fields *f, Str name, Str value)
     case 10:
         if (str_eq_nocase(name, S("connection"))) note_connection(f, value);
         return 0;
-    case 14: return str_eq_nocase(name, S("content-length")) ? note_length(h, f, value) : 0;
+    case 14:
+        return str_eq_nocase(name, S("content-length")) ? note_length(h, f, value) : 0;
     case 17:
         if (str_eq_nocase(name, S("transfer-encoding"))) note_codings(f, value);
         return 0;
-    default: return 0;
+    default:
+        return 0;
     }
 }
 

@@ -16,7 +16,7 @@
 
 #include "http/http.h"
 
-#define HTTP1_COMPLETE (-1)
+#define HTTP1_COMPLETE   (-1)
 #define HTTP1_METHOD_MAX 24
 
 typedef struct {
@@ -35,10 +35,10 @@ int http1_scan(Http1Scan *scan, const HttpLimits *limits, const char *bytes, siz
 typedef struct {
     HttpMethod method; /* HEAD is HTTP_HEAD here */
     Str method_text, target, path, query_string;
-    Str host;          /* of an absolute target, else of the Host header */
+    Str host; /* of an absolute target, else of the Host header */
     HttpHeader *headers;
     size_t header_count;
-    bool is_http10;    /* else 1.1 */
+    bool is_http10; /* else 1.1 */
     bool keep_alive;
     bool chunked;
     bool has_length;

@@ -67,14 +67,15 @@ Error *http_listen(Arena *a, Str address, int *fd, int *port)
 {
     char *host, *number;
     if (!split_address(a, address, &host, &number))
-        return error_new(a, 400, str_printf(a, "\"%.*s\" is not an address like 127.0.0.1:8090",
-                                            STR_ARG(address)));
+        return error_new(
+            a, 400,
+            str_printf(a, "\"%.*s\" is not an address like 127.0.0.1:8090", STR_ARG(address)));
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *info = NULL;
     int rc = getaddrinfo(host, number, &hints, &info);
     if (rc != 0)
-        return error_new(a, 400, str_printf(a, "cannot listen on %.*s: %s", STR_ARG(address),
-                                            gai_strerror(rc)));
+        return error_new(
+            a, 400, str_printf(a, "cannot listen on %.*s: %s", STR_ARG(address), gai_strerror(rc)));
     const char *failed = "";
     int made = open_socket(info, &failed);
     int why = errno;

@@ -56,7 +56,8 @@ bool req_body_ready(Req *req, Str *whole)
     ReqBody *b = &r->body;
     Conn *c = r->conn;
     Str in = conn_input(c);
-    bool all_there = b->kind == BODY_LENGTH && b->received == 0 && !b->failed && in.len >= b->length;
+    bool all_there =
+        b->kind == BODY_LENGTH && b->received == 0 && !b->failed && in.len >= b->length;
     if (!all_there) return false;
     *whole = arena_copy(req->arena, str_sub(in, 0, (size_t)b->length));
     c->in.start += (uint32_t)b->length;

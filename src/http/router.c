@@ -124,9 +124,9 @@ Router *router_new(Arena *a, const RouteTable *tables, size_t count)
 
 typedef struct {
     Str path;
-    Str method;                   /* HEAD asks for GET */
-    Str segments[SEGMENTS_MAX];   /* decoded */
-    size_t starts[SEGMENTS_MAX];  /* where each begins in `path` */
+    Str method;                  /* HEAD asks for GET */
+    Str segments[SEGMENTS_MAX];  /* decoded */
+    size_t starts[SEGMENTS_MAX]; /* where each begins in `path` */
     size_t count;
     bool more; /* the path has more segments than fit */
     Str values[ROUTE_PARAMS_MAX];
@@ -199,8 +199,7 @@ const Route *router_match(const Router *router, Request *r, int *status)
     *status = 0;
     if (!str_starts(req->path, S("/"))) return NULL;
     bool is_api = str_starts(req->path, S("/api/"));
-    Match m = {.path = req->path,
-               .method = req->is_head ? S("GET") : req->method_text};
+    Match m = {.path = req->path, .method = req->is_head ? S("GET") : req->method_text};
     if (!split_path(req->arena, req->path, &m)) {
         if (is_api) *status = 400;
         return NULL;
@@ -213,7 +212,8 @@ const Route *router_match(const Router *router, Request *r, int *status)
     for (size_t i = 0; i < m.value_count; i++) {
         Str value = m.values[i];
         /* The rest of a path is taken from the path itself: not decoded yet. */
-        bool raw = value.ptr >= req->path.ptr && value.ptr + value.len <= req->path.ptr + req->path.len;
+        bool raw =
+            value.ptr >= req->path.ptr && value.ptr + value.len <= req->path.ptr + req->path.len;
         if (raw && !decode(req->arena, value, false, &value)) *status = 400;
         r->params[i] = (HttpHeader){leaf->names[i], value};
     }

@@ -31,40 +31,40 @@ static const struct {
     int status;
     Str line;
 } STATUS_LINES[] = {
-    {200, STR_INIT("HTTP/1.1 200 OK\r\n")},
-    {204, STR_INIT("HTTP/1.1 204 No Content\r\n")},
-    {400, STR_INIT("HTTP/1.1 400 Bad Request\r\n")},
-    {401, STR_INIT("HTTP/1.1 401 Unauthorized\r\n")},
-    {403, STR_INIT("HTTP/1.1 403 Forbidden\r\n")},
-    {404, STR_INIT("HTTP/1.1 404 Not Found\r\n")},
-    {201, STR_INIT("HTTP/1.1 201 Created\r\n")},
-    {202, STR_INIT("HTTP/1.1 202 Accepted\r\n")},
-    {206, STR_INIT("HTTP/1.1 206 Partial Content\r\n")},
-    {301, STR_INIT("HTTP/1.1 301 Moved Permanently\r\n")},
-    {302, STR_INIT("HTTP/1.1 302 Found\r\n")},
-    {303, STR_INIT("HTTP/1.1 303 See Other\r\n")},
-    {304, STR_INIT("HTTP/1.1 304 Not Modified\r\n")},
-    {307, STR_INIT("HTTP/1.1 307 Temporary Redirect\r\n")},
-    {308, STR_INIT("HTTP/1.1 308 Permanent Redirect\r\n")},
-    {408, STR_INIT("HTTP/1.1 408 Request Timeout\r\n")},
-    {409, STR_INIT("HTTP/1.1 409 Conflict\r\n")},
-    {410, STR_INIT("HTTP/1.1 410 Gone\r\n")},
-    {412, STR_INIT("HTTP/1.1 412 Precondition Failed\r\n")},
-    {413, STR_INIT("HTTP/1.1 413 Content Too Large\r\n")},
-    {414, STR_INIT("HTTP/1.1 414 URI Too Long\r\n")},
-    {415, STR_INIT("HTTP/1.1 415 Unsupported Media Type\r\n")},
-    {416, STR_INIT("HTTP/1.1 416 Range Not Satisfiable\r\n")},
-    {417, STR_INIT("HTTP/1.1 417 Expectation Failed\r\n")},
-    {422, STR_INIT("HTTP/1.1 422 Unprocessable Content\r\n")},
-    {429, STR_INIT("HTTP/1.1 429 Too Many Requests\r\n")},
+    {200, STR_INIT("HTTP/1.1 200 OK\r\n")                             },
+    {204, STR_INIT("HTTP/1.1 204 No Content\r\n")                     },
+    {400, STR_INIT("HTTP/1.1 400 Bad Request\r\n")                    },
+    {401, STR_INIT("HTTP/1.1 401 Unauthorized\r\n")                   },
+    {403, STR_INIT("HTTP/1.1 403 Forbidden\r\n")                      },
+    {404, STR_INIT("HTTP/1.1 404 Not Found\r\n")                      },
+    {201, STR_INIT("HTTP/1.1 201 Created\r\n")                        },
+    {202, STR_INIT("HTTP/1.1 202 Accepted\r\n")                       },
+    {206, STR_INIT("HTTP/1.1 206 Partial Content\r\n")                },
+    {301, STR_INIT("HTTP/1.1 301 Moved Permanently\r\n")              },
+    {302, STR_INIT("HTTP/1.1 302 Found\r\n")                          },
+    {303, STR_INIT("HTTP/1.1 303 See Other\r\n")                      },
+    {304, STR_INIT("HTTP/1.1 304 Not Modified\r\n")                   },
+    {307, STR_INIT("HTTP/1.1 307 Temporary Redirect\r\n")             },
+    {308, STR_INIT("HTTP/1.1 308 Permanent Redirect\r\n")             },
+    {408, STR_INIT("HTTP/1.1 408 Request Timeout\r\n")                },
+    {409, STR_INIT("HTTP/1.1 409 Conflict\r\n")                       },
+    {410, STR_INIT("HTTP/1.1 410 Gone\r\n")                           },
+    {412, STR_INIT("HTTP/1.1 412 Precondition Failed\r\n")            },
+    {413, STR_INIT("HTTP/1.1 413 Content Too Large\r\n")              },
+    {414, STR_INIT("HTTP/1.1 414 URI Too Long\r\n")                   },
+    {415, STR_INIT("HTTP/1.1 415 Unsupported Media Type\r\n")         },
+    {416, STR_INIT("HTTP/1.1 416 Range Not Satisfiable\r\n")          },
+    {417, STR_INIT("HTTP/1.1 417 Expectation Failed\r\n")             },
+    {422, STR_INIT("HTTP/1.1 422 Unprocessable Content\r\n")          },
+    {429, STR_INIT("HTTP/1.1 429 Too Many Requests\r\n")              },
     {431, STR_INIT("HTTP/1.1 431 Request Header Fields Too Large\r\n")},
-    {500, STR_INIT("HTTP/1.1 500 Internal Server Error\r\n")},
-    {501, STR_INIT("HTTP/1.1 501 Not Implemented\r\n")},
-    {502, STR_INIT("HTTP/1.1 502 Bad Gateway\r\n")},
-    {503, STR_INIT("HTTP/1.1 503 Service Unavailable\r\n")},
-    {504, STR_INIT("HTTP/1.1 504 Gateway Timeout\r\n")},
-    {505, STR_INIT("HTTP/1.1 505 HTTP Version Not Supported\r\n")},
-    {507, STR_INIT("HTTP/1.1 507 Insufficient Storage\r\n")},
+    {500, STR_INIT("HTTP/1.1 500 Internal Server Error\r\n")          },
+    {501, STR_INIT("HTTP/1.1 501 Not Implemented\r\n")                },
+    {502, STR_INIT("HTTP/1.1 502 Bad Gateway\r\n")                    },
+    {503, STR_INIT("HTTP/1.1 503 Service Unavailable\r\n")            },
+    {504, STR_INIT("HTTP/1.1 504 Gateway Timeout\r\n")                },
+    {505, STR_INIT("HTTP/1.1 505 HTTP Version Not Supported\r\n")     },
+    {507, STR_INIT("HTTP/1.1 507 Insufficient Storage\r\n")           },
 };
 
 /* ---- rendering ---- */
@@ -191,8 +191,9 @@ static void render_head(Request *r, int64_t content_length)
 Error *res_send_head(Res *res, int status, int64_t content_length)
 {
     Request *r = res->request;
-    if (res->head_sent) return error_cause(r->req.arena, error_status(r->req.arena, 500),
-                                           "a second answer to one request");
+    if (res->head_sent)
+        return error_cause(r->req.arena, error_status(r->req.arena, 500),
+                           "a second answer to one request");
     res->status = status;
     res->head_sent = true;
     res->content_length = content_length;
@@ -419,8 +420,7 @@ static bool is_cached(int fd, off_t offset)
 static Error *read_from_pool(Request *r, FileRead *f)
 {
     Workers *workers = r->server->config.workers;
-    bool cached = is_cached(f->fd, f->offset) &&
-                  is_cached(f->fd, f->offset + (off_t)f->len - 1);
+    bool cached = is_cached(f->fd, f->offset) && is_cached(f->fd, f->offset + (off_t)f->len - 1);
     if (workers && !cached) return await_work(workers, r->req.arena, read_piece, f);
     read_piece(f);
     return NULL;
@@ -430,8 +430,8 @@ static Error *read_from_pool(Request *r, FileRead *f)
 static Error *send_piece(Request *r, int fd, uint64_t *offset, uint64_t *len, char **scratch)
 {
     if (!*scratch) *scratch = arena_bytes(r->req.arena, PIECE_BYTES);
-    FileRead f = {.fd = fd, .offset = (off_t)*offset, .len = (size_t)MIN(*len, PIECE_BYTES),
-                  .buf = *scratch};
+    FileRead f = {
+        .fd = fd, .offset = (off_t)*offset, .len = (size_t)MIN(*len, PIECE_BYTES), .buf = *scratch};
     Error *err = read_from_pool(r, &f);
     if (err) return err;
     if (f.got <= 0) return fail(r);

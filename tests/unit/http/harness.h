@@ -17,8 +17,8 @@
 #include "testing.h"
 
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ static inline int atoi_status(const char *line)
     return (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
 }
 
-#define ANSWER_MAX (128 * 1024)
+#define ANSWER_MAX  (128 * 1024)
 #define PATIENCE_MS 5000
 
 typedef struct {

@@ -33,7 +33,8 @@ static Error *handle_count_body(Req *req, Res *res)
     uint64_t sum = 0;
     for (size_t i = 0; i < body.len; i++)
         sum += (unsigned char)body.ptr[i];
-    return res_text(res, 200, str_printf(req->arena, "%zu %llu", body.len, (unsigned long long)sum));
+    return res_text(res, 200,
+                    str_printf(req->arena, "%zu %llu", body.len, (unsigned long long)sum));
 }
 
 static void count_deferred(void *arg)
@@ -152,26 +153,26 @@ static Error *handle_redirect(Req *req, Res *res)
 }
 
 static const Route ROUTES[] = {
-    {"GET", "/api/hello", handle_hello, 0, NULL},
-    {"POST", "/api/echo", handle_echo, 0, NULL},
-    {"POST", "/api/count", handle_count_body, 0, NULL},
-    {"GET", "/api/sleep", handle_sleep, 0, NULL},
-    {"GET", "/api/big", handle_big, 0, NULL},
-    {"GET", "/api/file", handle_big_file, 0, NULL},
-    {"GET", "/api/stream", handle_big_stream, 0, NULL},
-    {"GET", "/api/subscribe", handle_subscribe, 0, NULL},
-    {"GET", "/api/outgrow", handle_outgrow, 0, NULL},
-    {"GET", "/api/silent", handle_silent, 0, NULL},
-    {"GET", "/api/fault", handle_fault, 0, NULL},
-    {"GET", "/api/headers", handle_headers, 0, NULL},
-    {"GET", "/api/redirect", handle_redirect, 0, NULL},
-    {"GET", "/api/forbidden", handle_hello, 1, NULL},
-    {"GET", "/api/r/fixed", handle_params, 0, "fixed"},
-    {"GET", "/api/r/{a}", handle_params, 0, "one"},
-    {"POST", "/api/r/{a}", handle_params, 0, "post"},
-    {"GET", "/api/r/{a}/x/{b}", handle_params, 0, "two"},
-    {"GET", "/api/r/fixed/y", handle_params, 0, "fixed y"},
-    {"GET", "/api/r/{a}/{b...}", handle_params, 0, "rest"},
+    {"GET",  "/api/hello",        handle_hello,      0, NULL     },
+    {"POST", "/api/echo",         handle_echo,       0, NULL     },
+    {"POST", "/api/count",        handle_count_body, 0, NULL     },
+    {"GET",  "/api/sleep",        handle_sleep,      0, NULL     },
+    {"GET",  "/api/big",          handle_big,        0, NULL     },
+    {"GET",  "/api/file",         handle_big_file,   0, NULL     },
+    {"GET",  "/api/stream",       handle_big_stream, 0, NULL     },
+    {"GET",  "/api/subscribe",    handle_subscribe,  0, NULL     },
+    {"GET",  "/api/outgrow",      handle_outgrow,    0, NULL     },
+    {"GET",  "/api/silent",       handle_silent,     0, NULL     },
+    {"GET",  "/api/fault",        handle_fault,      0, NULL     },
+    {"GET",  "/api/headers",      handle_headers,    0, NULL     },
+    {"GET",  "/api/redirect",     handle_redirect,   0, NULL     },
+    {"GET",  "/api/forbidden",    handle_hello,      1, NULL     },
+    {"GET",  "/api/r/fixed",      handle_params,     0, "fixed"  },
+    {"GET",  "/api/r/{a}",        handle_params,     0, "one"    },
+    {"POST", "/api/r/{a}",        handle_params,     0, "post"   },
+    {"GET",  "/api/r/{a}/x/{b}",  handle_params,     0, "two"    },
+    {"GET",  "/api/r/fixed/y",    handle_params,     0, "fixed y"},
+    {"GET",  "/api/r/{a}/{b...}", handle_params,     0, "rest"   },
 };
 
 static Error *before(Req *req, Res *res)
@@ -411,8 +412,8 @@ static void large_bodies_arrive_whole(void **state)
 
     int fd = dial(&world);
     char head[128];
-    snprintf(head, sizeof(head), "POST /api/count HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n",
-             BIG_BYTES);
+    snprintf(head, sizeof(head),
+             "POST /api/count HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", BIG_BYTES);
     send_text(fd, head);
     send_bytes(fd, big, BIG_BYTES);
     send_text(fd, "POST /api/count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -685,21 +686,21 @@ static void routes_are_found(void **state)
     static const struct {
         const char *raw, *body; /* NULL = 404 */
     } CASES[] = {
-        {GET("/api/r/fixed"), "fixed a= b= q= ip=127.0.0.1"},
-        {GET("/api/r/other"), "one a=other b= q= ip=127.0.0.1"},
-        {GET("/api/r/a%2Fb%20c?x=1&q=x%20y+z&q=2"), "one a=a/b c b= q=x y z ip=127.0.0.1"},
-        {"POST /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n", "post a=fixed b= q= ip=127.0.0.1"},
-        {GET("/api/r/fixed/x/2"), "two a=fixed b=2 q= ip=127.0.0.1"},
-        {GET("/api/r/fixed/y"), "fixed y a= b= q= ip=127.0.0.1"},
-        {GET("/api/r/1/x/2/3"), "rest a=1 b=x/2/3 q= ip=127.0.0.1"},
-        {GET("/api/r/1/"), "rest a=1 b= q= ip=127.0.0.1"},
-        {GET("/api/r/1/a%20b/c?q=%C3%A9"), "rest a=1 b=a b/c q=\xc3\xa9 ip=127.0.0.1"},
-        {GET("/api/r/"), NULL},
-        {GET("/api/r"), NULL},
-        {GET("/api/r//x/2"), NULL},
-        {GET("/api"), NULL},
-        {GET("/"), NULL},
-        {"DELETE /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
+        {GET("/api/r/fixed"),                               "fixed a= b= q= ip=127.0.0.1"             },
+        {GET("/api/r/other"),                               "one a=other b= q= ip=127.0.0.1"          },
+        {GET("/api/r/a%2Fb%20c?x=1&q=x%20y+z&q=2"),         "one a=a/b c b= q=x y z ip=127.0.0.1"     },
+        {"POST /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n",   "post a=fixed b= q= ip=127.0.0.1"         },
+        {GET("/api/r/fixed/x/2"),                           "two a=fixed b=2 q= ip=127.0.0.1"         },
+        {GET("/api/r/fixed/y"),                             "fixed y a= b= q= ip=127.0.0.1"           },
+        {GET("/api/r/1/x/2/3"),                             "rest a=1 b=x/2/3 q= ip=127.0.0.1"        },
+        {GET("/api/r/1/"),                                  "rest a=1 b= q= ip=127.0.0.1"             },
+        {GET("/api/r/1/a%20b/c?q=%C3%A9"),                  "rest a=1 b=a b/c q=\xc3\xa9 ip=127.0.0.1"},
+        {GET("/api/r/"),                                    NULL                                      },
+        {GET("/api/r"),                                     NULL                                      },
+        {GET("/api/r//x/2"),                                NULL                                      },
+        {GET("/api"),                                       NULL                                      },
+        {GET("/"),                                          NULL                                      },
+        {"DELETE /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n", NULL                                      },
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         ask(CASES[i].raw);
@@ -716,13 +717,13 @@ static void origins_are_checked(void **state)
     static const struct {
         const char *origin, *allowed;
     } CASES[] = {
-        {"https://one.example", "https://one.example"},
-        {"https://a.good.example", "https://a.good.example"},
+        {"https://one.example",      "https://one.example"     },
+        {"https://a.good.example",   "https://a.good.example"  },
         {"https://a.b.good.example", "https://a.b.good.example"},
-        {"https://good.example", NULL},
-        {"https://one.example.evil", NULL},
-        {"http://one.example", NULL},
-        {"null", NULL},
+        {"https://good.example",     NULL                      },
+        {"https://one.example.evil", NULL                      },
+        {"http://one.example",       NULL                      },
+        {"null",                     NULL                      },
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         char raw[300];
