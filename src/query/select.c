@@ -52,10 +52,19 @@ Mark select_mark(const Select *q, const Buf *out)
     return (Mark){.params = q->param_count, .joins = q->join_count, .bytes = out->len};
 }
 
+static bool any_rule_pending(const Select *q, size_t from)
+{
+    for (size_t i = from; i < q->join_count; i++)
+        if (q->joins[i]->rule_pending) return true;
+    return false;
+}
+
+/* Joins to guarded collections stay: their listRule counts also where the
+ * comparison does not. They are a client's, so no parameter is theirs. */
 void select_undo(Select *q, Buf *out, Mark mark)
 {
     q->param_count = mark.params;
-    q->join_count = mark.joins;
+    if (!any_rule_pending(q, mark.joins)) q->join_count = mark.joins;
     out->len = mark.bytes;
 }
 
