@@ -453,12 +453,6 @@ static Error *send_head_before_file(Res *res, int sock)
     return res_flush(res);
 }
 
-static void give_way(Request *r)
-{
-    fiber_wake(r->fiber);
-    fiber_suspend();
-}
-
 static Error *send_file(Request *r, int sock, int fd, uint64_t offset, uint64_t len)
 {
     char *scratch = NULL;
@@ -475,7 +469,7 @@ static Error *send_file(Request *r, int sock, int fd, uint64_t offset, uint64_t 
             this_turn += (uint64_t)n;
             r->res.sent_bytes += (uint64_t)n;
             if (this_turn >= SENDFILE_TURN_BYTES && len > 0) {
-                give_way(r);
+                await_turn();
                 this_turn = 0;
             }
             continue;

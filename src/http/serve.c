@@ -316,8 +316,7 @@ static void request_fiber(void *arg)
         arena_reset(r->req.arena);
         more = open && conn_next_head(c, &status) && status == 0;
         if (more && turn % REQUESTS_PER_TURN == 0) {
-            fiber_wake(r->fiber);
-            fiber_suspend();
+            await_turn();
             open = conn_alive(c);
         }
     }

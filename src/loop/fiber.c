@@ -348,3 +348,24 @@ void await_sleep(uint64_t ms)
     while (!s.closed)
         fiber_suspend();
 }
+
+typedef struct {
+    Fiber *fiber;
+    bool over;
+} Turn;
+
+static void turn_over(void *arg)
+{
+    Turn *t = arg;
+    t->over = true;
+    fiber_resume(t->fiber);
+}
+
+void await_turn(void)
+{
+    Turn t = {.fiber = fiber_current()};
+    assert(t.fiber);
+    loop_post(t.fiber->loop, turn_over, &t);
+    while (!t.over)
+        fiber_suspend();
+}

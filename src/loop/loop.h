@@ -83,6 +83,9 @@ size_t loop_fiber_count(const Loop *loop);
 /* Works in a fiber; outside of one it blocks the calling thread. */
 void await_sleep(uint64_t ms);
 
+/* Lets events and other fibers have their turn, then goes on. Only in a fiber. */
+void await_turn(void);
+
 /* ---- workers ---- */
 
 /* `name` shows in the log and as thread name; `queue_max` jobs may wait. */
