@@ -186,7 +186,7 @@ def croft(binary, folder, port, *extra):
 
 def nginx_config(folder, port):
     (folder / "nginx.conf").write_text(f"""
-worker_processes 2; daemon off; pid {folder}/nginx.pid; error_log /dev/null;
+user {"root" if os.getuid() == 0 else "nobody"}; worker_processes 2; daemon off; pid {folder}/nginx.pid; error_log /dev/null;
 events {{ worker_connections 1024; }}
 http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;

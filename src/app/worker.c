@@ -24,15 +24,16 @@
 #include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STOP_ALARM_S     9
-#define SWEEP_MIN_AGE_MS (60 * 60 * 1000) /* younger files may belong to a write under way */
 #define SWEEP_JOIN_MS    1000
 
 typedef struct {
     pthread_t thread;
     App *app;
+    int64_t before_ms; /* file time when this server began: older files belong to no write of it */
     _Atomic bool ended;
     bool started;
 } Sweep;
@@ -161,13 +162,21 @@ static Error *start(Worker *w)
 
 /* ---- the sweep at start ---- */
 
+/* The clock that stamps files: it ticks, and lags clock_wall_ms() by up to a tick. */
+static int64_t file_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void *sweep_thread(void *arg)
 {
     Sweep *sweep = arg;
     pthread_setname_np(pthread_self(), "sweep");
     Arena *a = arena_create("sweep", 256u << 20);
     size_t orphans = 0, missing = 0;
-    Error *err = records_sweep_files(sweep->app, a, SWEEP_MIN_AGE_MS, &orphans, &missing);
+    Error *err = records_sweep_files(sweep->app, a, sweep->before_ms, &orphans, &missing);
     if (err) log_warn("files", "the sweep did not finish", LOG_STR("cause", err->cause));
     arena_destroy(a);
     atomic_store(&sweep->ended, true);
@@ -224,7 +233,7 @@ static void wait_for_sigterm(void)
 int worker_run(Arena *a, const WorkerPlan *plan)
 {
     signals_prepare();
-    Worker w = {.plan = plan, .arena = a};
+    Worker w = {.plan = plan, .arena = a, .sweep.before_ms = file_clock_ms()};
     Error *err = start(&w);
     if (err) {
         complain(a, err);

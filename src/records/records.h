@@ -42,9 +42,9 @@ typedef struct App {
     Storage *storage;
     Passwords *passwords;
     Workers *workers;
-    _Atomic uint64_t
-        auth_version; /* grows when any auth record is written: caches of callers check it */
-    void *auth;       /* auth/'s state */
+    /* Grows when any auth record is written: caches of callers check it. */
+    _Atomic uint64_t auth_version;
+    void *auth; /* auth/'s state */
     struct {
         ChangeListener fn;
         void *arg;
@@ -157,8 +157,9 @@ MUST_CHECK Error *records_truncate_in_tx(App *app, Tx *tx, const Schema *schema,
                                          const Collection *c);
 
 /* Blobs that no row mentions and rows whose blob is missing: the sweep at
- * start. Removes orphans older than `min_age_ms`, logs and counts both. */
-MUST_CHECK Error *records_sweep_files(App *app, Arena *a, int64_t min_age_ms, size_t *orphans,
+ * start. Removes orphans last written before `before_ms` (younger ones may
+ * belong to a write under way), logs and counts both. */
+MUST_CHECK Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphans,
                                       size_t *missing);
 
 /* ---- the change feed ---- */

@@ -8,7 +8,6 @@
  * Both directions go in bounded memory: blobs folder by folder, rows page by
  * page. The arenas below live until the caller's is reset, so that an error
  * made in one of them outlives the sweep. */
-#include "base/clock.h"
 #include "base/log.h"
 #include "records/records_internal.h"
 
@@ -19,7 +18,7 @@
 typedef struct {
     App *app;
     const Schema *schema;
-    int64_t newest_ms; /* younger orphans are left alone */
+    int64_t before_ms; /* younger orphans are left alone */
     size_t orphans, missing;
     Arena *folder, *blob, *pages[2];
 
@@ -118,7 +117,7 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
     Str key = str_printf(s->folder, "%.*s/%.*s/%.*s", STR_ARG(collection_id), STR_ARG(record_id),
                          STR_ARG(file_name));
     err = open_blob(s, key, &info);
-    if (!err && info.modified_ms > s->newest_ms) return NULL;
+    if (!err && info.modified_ms >= s->before_ms) return NULL;
     if (!err) err = storage_remove(s->app->storage, s->blob, key);
     if (err) {
         log_warn("records", "orphan not removed", LOG_STR("key", key), LOG_STR("why", err->cause));
@@ -189,10 +188,10 @@ static Error *check_rows(Sweep *s)
     }
 }
 
-Error *records_sweep_files(App *app, Arena *a, int64_t min_age_ms, size_t *orphans, size_t *missing)
+Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphans, size_t *missing)
 {
     Sweep s = {.app = app, .schema = schema_hold(app->schema, a)};
-    s.newest_ms = clock_wall_ms() - min_age_ms;
+    s.before_ms = before_ms;
     s.folder = scratch(a);
     s.blob = scratch(a);
     s.pages[0] = scratch(a);

@@ -1,6 +1,7 @@
 // http.test.mjs - the web server as browsers, proxies and scanners meet it.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -158,11 +159,24 @@ test('keep-alive and pipelining keep the order', async () => {
   assert.equal(r.closed, true);
 });
 
-test('chunked bodies and 100-continue', async () => {
+test('chunked bodies, with extensions and trailers', async () => {
   const body = '{"identity":"a","password":"b"}';
-  const r = await server.raw(`POST /api/collections/users/auth-with-password HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n${body.length.toString(16)};x=y\r\n${body}\r\n0\r\nTrailer: 1\r\n\r\n`, { ms: 4000 });
-  assert.match(r.text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
+  const r = await server.raw(`POST /api/collections/users/auth-with-password HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${body.length.toString(16)};x=y\r\n${body}\r\n0\r\nTrailer: 1\r\n\r\n`, { ms: 4000 });
+  assert.match(r.text, /^HTTP\/1\.1 400 /);
   assert.match(r.text, /Failed to authenticate/);
+});
+
+test('a client that waits for 100-continue gets it', async () => {
+  const body = '{"identity":"a","password":"b"}';
+  const parts = [];
+  const socket = net.connect(server.port, '127.0.0.1');
+  socket.write(`POST /api/collections/users/auth-with-password HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`);
+  socket.on('data', (p) => {
+    parts.push(p);
+    if (parts.length === 1) socket.write(body);
+  });
+  await new Promise((r) => socket.on('close', r));
+  assert.match(Buffer.concat(parts).toString(), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
 });
 
 test('the command line teaches', () => {
