@@ -107,10 +107,11 @@ static void announce(Cascade *k, ChangeKind kind, const Record *r)
 static Str ids_by_relation(Cascade *k, const Collection *from, const Field *f)
 {
     Buf sql = buf_new(k->a, 160), column = buf_new(k->a, 40);
+    buf_add(&column, S("t."));
     sql_name(&column, k->tx, f->name);
-    buf_add(&sql, S("SELECT id FROM "));
+    buf_add(&sql, S("SELECT t.id FROM "));
     sql_name(&sql, k->tx, from->name);
-    buf_add(&sql, S(" WHERE "));
+    buf_add(&sql, S(" t WHERE "));
     if (field_is_list(f)) {
         buf_add(&sql, S("EXISTS (SELECT 1 FROM "));
         db_dialect(tx_db(k->tx))->json_each(&sql, buf_str(&column), S("item"));

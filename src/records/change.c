@@ -233,9 +233,7 @@ Error *change_delete(App *app, Arena *a, const Schema *schema, const RecordChang
     for (int attempt = 0;; attempt++) {
         Error *err = delete_once(app, a, schema, change);
         if (should_retry(app, &schema, a, err, attempt)) continue;
-        return err && err->status == 400 && err->message.len
-                   ? err
-                   : write_error(a, err, S("Failed to delete record."));
+        return write_error(a, err, S("Failed to delete record."));
     }
 }
 

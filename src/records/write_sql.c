@@ -128,5 +128,7 @@ Error *write_error(Arena *a, Error *err, Str summary)
     if (kind == DB_ERROR_CONSTRAINT || kind == DB_ERROR_SYNTAX) {
         err = error_cause(a, error_new(a, 400, S("")), "%.*s", STR_ARG(cause));
     }
-    return err->status == 400 ? error_summary(err, summary) : err;
+    bool says_nothing = str_eq(err->message, error_default_message(400));
+    bool says_why = err->field.len == 0 && !err->code && !says_nothing;
+    return err->status == 400 && !says_why ? error_summary(err, summary) : err;
 }
