@@ -47,7 +47,8 @@ static const char BODY[] =
     "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut "
     "labore et dolore magna aliqua. Ut enim ad minim veniam, quis nostrud exercitation ullamco "
     "laboris nisi ut aliquip ex ea commodo consequat. Duis aute irure dolor in reprehenderit in "
-    "voluptate velit esse cillum dolore eu fugiat nulla pariatur. Excepteur sint occaecat cupidatat "
+    "voluptate velit esse cillum dolore eu fugiat nulla pariatur. Excepteur sint occaecat "
+    "cupidatat "
     "non proident, sunt in culpa qui officia.";
 
 /* ---- the operations ---- */
@@ -68,7 +69,8 @@ static Error *insert_work(Tx *tx, void *arg)
 {
     Row *r = arg;
     Stmt *stmt;
-    Error *err = tx_prepare(tx, S("INSERT INTO posts (id, created, body) VALUES (?1, ?2, ?3)"), &stmt);
+    Error *err =
+        tx_prepare(tx, S("INSERT INTO posts (id, created, body) VALUES (?1, ?2, ?3)"), &stmt);
     if (err) return err;
     stmt_bind_str(stmt, 1, str_make(r->id, 15));
     stmt_bind_i64(stmt, 2, (int64_t)r->number);

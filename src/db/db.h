@@ -49,16 +49,16 @@ typedef struct Stmt Stmt;
 typedef struct SqlDialect SqlDialect;
 
 typedef struct {
-    Str dir;             /* the data folder; made when missing, mode 0700 */
-    Str file;            /* "data.db" */
-    int loop_count;      /* one read connection per loop, by loop_index() */
-    int slow_threads;    /* default 2 */
-    uint32_t read_budget_us; /* default 1000: about when the fast lane gives up */
-    uint32_t slow_timeout_ms;/* default 2000: when the slow lane gives up, 503 */
-    size_t write_queue_max;  /* default 8192 waiting works; beyond it 503 */
-    size_t mmap_bytes;       /* default 256 MiB; 0 = none */
-    size_t cache_bytes;      /* default 16 MiB per connection at most */
-    const char *vfs;         /* for tests: the name of a registered SQLite VFS */
+    Str dir;                   /* the data folder; made when missing, mode 0700 */
+    Str file;                  /* "data.db" */
+    int loop_count;            /* one read connection per loop, by loop_index() */
+    int slow_threads;          /* default 2 */
+    uint32_t read_budget_us;   /* default 1000: about when the fast lane gives up */
+    uint32_t slow_timeout_ms;  /* default 2000: when the slow lane gives up, 503 */
+    size_t write_queue_max;    /* default 8192 waiting works; beyond it 503 */
+    size_t mmap_bytes;         /* default 256 MiB; 0 = none */
+    size_t cache_bytes;        /* default 16 MiB per connection at most */
+    const char *vfs;           /* for tests: the name of a registered SQLite VFS */
     uint32_t write_timeout_ms; /* default 10000: the longest a db_write() work may run */
     uint32_t checkpoint_pages; /* default 4000: WAL pages at which copying back begins */
     uint32_t restart_pages;    /* default 16000: at which the writer itself does it */
@@ -85,15 +85,15 @@ MUST_CHECK Error *db_write_alone(Db *db, Arena *a, uint32_t timeout_ms, TxWork w
 
 typedef enum {
     DB_ERROR_NONE,
-    DB_ERROR_UNIQUE,      /* db_error_unique() names the columns */
-    DB_ERROR_CONSTRAINT,  /* another constraint */
-    DB_ERROR_SYNTAX,      /* the SQL does not compile: unknown table or column, bad text */
-    DB_ERROR_TOO_SLOW,    /* gave up after its time */
+    DB_ERROR_UNIQUE,     /* db_error_unique() names the columns */
+    DB_ERROR_CONSTRAINT, /* another constraint */
+    DB_ERROR_SYNTAX,     /* the SQL does not compile: unknown table or column, bad text */
+    DB_ERROR_TOO_SLOW,   /* gave up after its time */
     DB_ERROR_BUSY,
     DB_ERROR_DISK_FULL,
     DB_ERROR_IO,
     DB_ERROR_CORRUPT,
-    DB_ERROR_READ_ONLY,   /* writes are stopped after a failed fsync */
+    DB_ERROR_READ_ONLY, /* writes are stopped after a failed fsync */
     DB_ERROR_OTHER
 } DbErrorKind;
 
@@ -114,7 +114,9 @@ Db *tx_db(Tx *tx);
 bool tx_is_write(const Tx *tx);
 
 /* A statement for this SQL, from the connection's cache when possible; valid
- * until the work returns. The same SQL asked twice while in use gives two. */
+ * until the work returns. The same SQL asked twice while in use gives two; one
+ * that has run to its end may be handed out again. So a function called for
+ * each of many rows should run its statements to the end or release them. */
 MUST_CHECK Error *tx_prepare(Tx *tx, Str sql, Stmt **out);
 
 /* Runs SQL without parameters and rows: DDL. May hold several statements. */
@@ -156,7 +158,8 @@ void stmt_bind_null(Stmt *stmt, int index);
 MUST_CHECK Error *stmt_step(Stmt *stmt, bool *row);
 /* For INSERT, UPDATE, DELETE: runs to the end; *changed may be NULL. */
 MUST_CHECK Error *stmt_run(Stmt *stmt, int64_t *changed);
-void stmt_reset(Stmt *stmt); /* to bind and run again within the same work */
+void stmt_reset(Stmt *stmt);   /* to bind and run again within the same work */
+void stmt_release(Stmt *stmt); /* not needed any more, before the work ends */
 
 /* Columns of the present row, from 0. Texts live until the next step or reset. */
 int stmt_column_count(Stmt *stmt);

@@ -12,13 +12,13 @@
 
 /* What a field needs from its column (api: collections §3.1). */
 typedef enum {
-    COLUMN_ID,      /* text primary key with a random default */
-    COLUMN_TEXT,    /* text, default '' */
-    COLUMN_NUMBER,  /* numeric, default 0 */
-    COLUMN_BOOL,    /* 0 or 1, default 0 */
-    COLUMN_LIST,    /* JSON array, default [] */
-    COLUMN_JSON,    /* JSON or NULL */
-    COLUMN_GEO      /* JSON object, default {"lon":0,"lat":0} */
+    COLUMN_ID,     /* text primary key with a random default */
+    COLUMN_TEXT,   /* text, default '' */
+    COLUMN_NUMBER, /* numeric, default 0 */
+    COLUMN_BOOL,   /* 0 or 1, default 0 */
+    COLUMN_LIST,   /* JSON array, default [] */
+    COLUMN_JSON,   /* JSON or NULL */
+    COLUMN_GEO     /* JSON object, default {"lon":0,"lat":0} */
 } ColumnKind;
 
 struct SqlDialect {
@@ -36,7 +36,7 @@ struct SqlDialect {
     /* Number of items of a JSON array text; 0 for what is not an array. */
     void (*json_length)(Buf *out, Str expr);
 
-    void (*is)(Buf *out, Str left, Str right);     /* null-safe equality */
+    void (*is)(Buf *out, Str left, Str right); /* null-safe equality */
     void (*is_not)(Buf *out, Str left, Str right);
     /* Case-insensitive (ASCII) LIKE with '\' as escape; `pattern` is SQL. */
     void (*like)(Buf *out, Str left, Str pattern, bool negate);

@@ -40,8 +40,9 @@ Error *found_work(Tx *tx, void *arg)
     Found *f = arg;
     Error *err = count(tx, S("SELECT count(*) FROM a"), NULL, 0, &f->rows);
     if (err) return err;
-    return count(tx, S("SELECT (SELECT count(*) FROM a WHERE k NOT IN (SELECT k FROM b))"
-                       " + (SELECT count(*) FROM b WHERE k NOT IN (SELECT k FROM a))"),
+    return count(tx,
+                 S("SELECT (SELECT count(*) FROM a WHERE k NOT IN (SELECT k FROM b))"
+                   " + (SELECT count(*) FROM b WHERE k NOT IN (SELECT k FROM a))"),
                  NULL, 0, &f->halves);
 }
 

@@ -35,11 +35,11 @@ typedef struct {
 
 typedef struct {
     FaultDisk *disk;
-    Arena *a;      /* of the round */
+    Arena *a; /* of the round */
     Str dir;
     uint64_t seed; /* and how often: the random numbers of the harness */
     int64_t next_key;
-    int64_t rows;  /* found after the last restart */
+    int64_t rows; /* found after the last restart */
     uint64_t acked_in_all;
 } Test;
 
@@ -176,7 +176,8 @@ int main(int argc, char **argv)
         arena_reset(t.a);
     }
     bool good = lie ? losses > 0 : losses == 0;
-    printf("%s powerloss%s: %" PRIu64 " acknowledged works found again, %" PRIu64 " rounds with loss\n",
+    printf("%s powerloss%s: %" PRIu64 " acknowledged works found again, %" PRIu64
+           " rounds with loss\n",
            good ? "[       OK ]" : "[  FAILED  ]", lie ? "_lie" : "", t.acked_in_all, losses);
     if (good) folder_change(&t, keep), folder_remove(keep, t.dir);
     fault_disk_destroy(t.disk);

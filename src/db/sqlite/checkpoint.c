@@ -123,8 +123,8 @@ void checkpoint_restart_if_due(Db *db)
     sqlite3_busy_timeout(w->conn->raw, RESTART_WAIT_MS);
     int rc = checkpoint(db, w->conn, SQLITE_CHECKPOINT_RESTART);
     sqlite3_busy_timeout(w->conn->raw, WRITER_WAIT_MS);
-    w->restart_at = rc == SQLITE_OK ? db->config.restart_pages
-                                    : pages + db->config.restart_pages / 16 + 1;
+    w->restart_at =
+        rc == SQLITE_OK ? db->config.restart_pages : pages + db->config.restart_pages / 16 + 1;
     if (rc == SQLITE_OK) atomic_store_explicit(&db->wal_pages, 0, memory_order_relaxed);
 }
 

@@ -20,7 +20,8 @@ static void quote_name(Buf *out, Str name)
 static void column_definition(Buf *out, ColumnKind kind)
 {
     static const Str DEFINITIONS[] = {
-        [COLUMN_ID] = STR_INIT("TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL"),
+        [COLUMN_ID] =
+            STR_INIT("TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL"),
         [COLUMN_TEXT] = STR_INIT("TEXT DEFAULT '' NOT NULL"),
         [COLUMN_NUMBER] = STR_INIT("NUMERIC DEFAULT 0 NOT NULL"),
         [COLUMN_BOOL] = STR_INIT("BOOLEAN DEFAULT FALSE NOT NULL"),

@@ -32,18 +32,18 @@ static const struct {
     int status;
     Str message; /* empty: the status's own */
 } KINDS[] = {
-    [DB_ERROR_NONE] = {NULL, 500, STR_INIT("")},
-    [DB_ERROR_UNIQUE] = {CODE_UNIQUE, 500, STR_INIT("")},
-    [DB_ERROR_CONSTRAINT] = {CODE_CONSTRAINT, 500, STR_INIT("")},
-    [DB_ERROR_SYNTAX] = {CODE_SYNTAX, 500, STR_INIT("")},
-    [DB_ERROR_TOO_SLOW] = {CODE_TOO_SLOW, 503, STR_INIT("The query took too long.")},
-    [DB_ERROR_BUSY] = {CODE_BUSY, 503, STR_INIT("")},
-    [DB_ERROR_DISK_FULL] = {CODE_DISK_FULL, 507, STR_INIT("")},
-    [DB_ERROR_IO] = {CODE_IO, 500, STR_INIT("")},
-    [DB_ERROR_CORRUPT] = {CODE_CORRUPT, 500, STR_INIT("")},
-    [DB_ERROR_READ_ONLY] = {CODE_READ_ONLY, 503,
-                            STR_INIT("The server does not accept changes at the moment.")},
-    [DB_ERROR_OTHER] = {CODE_OTHER, 500, STR_INIT("")},
+    [DB_ERROR_NONE] = {NULL,            500, STR_INIT("")                           },
+    [DB_ERROR_UNIQUE] = {CODE_UNIQUE,     500, STR_INIT("")                           },
+    [DB_ERROR_CONSTRAINT] = {CODE_CONSTRAINT, 500, STR_INIT("")                           },
+    [DB_ERROR_SYNTAX] = {CODE_SYNTAX,     500, STR_INIT("")                           },
+    [DB_ERROR_TOO_SLOW] = {CODE_TOO_SLOW,   503, STR_INIT("The query took too long.")   },
+    [DB_ERROR_BUSY] = {CODE_BUSY,       503, STR_INIT("")                           },
+    [DB_ERROR_DISK_FULL] = {CODE_DISK_FULL,  507, STR_INIT("")                           },
+    [DB_ERROR_IO] = {CODE_IO,         500, STR_INIT("")                           },
+    [DB_ERROR_CORRUPT] = {CODE_CORRUPT,    500, STR_INIT("")                           },
+    [DB_ERROR_READ_ONLY] = {CODE_READ_ONLY,  503,
+                       STR_INIT("The server does not accept changes at the moment.")},
+    [DB_ERROR_OTHER] = {CODE_OTHER,      500, STR_INIT("")                           },
 };
 
 Error *db_error_new(Arena *a, DbErrorKind kind, Str raw, Str cause)
@@ -52,8 +52,7 @@ Error *db_error_new(Arena *a, DbErrorKind kind, Str raw, Str cause)
     err->base.status = KINDS[kind].status;
     err->base.code = KINDS[kind].code;
     err->base.message = KINDS[kind].message;
-    if (err->base.message.len == 0)
-        err->base.message = error_default_message(KINDS[kind].status);
+    if (err->base.message.len == 0) err->base.message = error_default_message(KINDS[kind].status);
     err->base.cause = cause;
     err->raw = raw;
     return &err->base;
@@ -95,33 +94,42 @@ static DbErrorKind constraint_kind(int rc)
     switch (rc) {
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID: return DB_ERROR_UNIQUE;
-    default: return DB_ERROR_CONSTRAINT;
+    case SQLITE_CONSTRAINT_ROWID:
+        return DB_ERROR_UNIQUE;
+    default:
+        return DB_ERROR_CONSTRAINT;
     }
 }
 
 static DbErrorKind kind_of(sqlite3 *raw, int rc, Str message)
 {
     switch (rc & 0xff) {
-    case SQLITE_CONSTRAINT: return constraint_kind(rc);
-    case SQLITE_INTERRUPT: return DB_ERROR_TOO_SLOW;
+    case SQLITE_CONSTRAINT:
+        return constraint_kind(rc);
+    case SQLITE_INTERRUPT:
+        return DB_ERROR_TOO_SLOW;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_PROTOCOL: return DB_ERROR_BUSY;
-    case SQLITE_FULL: return DB_ERROR_DISK_FULL;
+    case SQLITE_PROTOCOL:
+        return DB_ERROR_BUSY;
+    case SQLITE_FULL:
+        return DB_ERROR_DISK_FULL;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
         /* Never a full disk in disguise for fsync: its loss is for good. */
         if (rc != SQLITE_IOERR_FSYNC && no_space(raw)) return DB_ERROR_DISK_FULL;
         return DB_ERROR_IO;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return DB_ERROR_CORRUPT;
-    case SQLITE_READONLY: return DB_ERROR_READ_ONLY;
+    case SQLITE_NOTADB:
+        return DB_ERROR_CORRUPT;
+    case SQLITE_READONLY:
+        return DB_ERROR_READ_ONLY;
     case SQLITE_ERROR:
         /* A cached statement notices a dropped table only when it runs. */
         if (str_starts(message, S("no such "))) return DB_ERROR_SYNTAX;
         return DB_ERROR_OTHER;
-    default: return DB_ERROR_OTHER;
+    default:
+        return DB_ERROR_OTHER;
     }
 }
 
@@ -149,9 +157,9 @@ Error *sqlite_error(Arena *a, Db *db, sqlite3 *raw, int rc, Str sql)
     bool about_this = raw && sqlite3_extended_errcode(raw) == rc;
     Str message = arena_copy(a, str_from(about_this ? sqlite3_errmsg(raw) : sqlite3_errstr(rc)));
     DbErrorKind kind = kind_of(raw, rc, message);
-    Str cause = str_printf(a, "%.*s (SQLite %d, %.*s)%s%.*s", STR_ARG(message), rc,
-                           STR_ARG(db->config.file), sql.len ? ": " : "",
-                           STR_ARG(str_sub(sql, 0, 1000)));
+    Str cause =
+        str_printf(a, "%.*s (SQLite %d, %.*s)%s%.*s", STR_ARG(message), rc,
+                   STR_ARG(db->config.file), sql.len ? ": " : "", STR_ARG(str_sub(sql, 0, 1000)));
     DbError *err = (DbError *)db_error_new(a, kind, message, cause);
     if (kind == DB_ERROR_UNIQUE) err->unique = unique_columns(a, message);
     return &err->base;

@@ -33,33 +33,40 @@ typedef struct Conn Conn;
 
 /* ---- statements ---- */
 
+/* A statement is idle (no Tx), taken, or finished: run to its end, still on its
+ * Tx's list, and free to be handed out again by the same Tx. Those idle or
+ * finished are in their bucket; the idle ones are also in order of their use. */
 struct Stmt {
     sqlite3_stmt *raw;
     Conn *conn;
-    Tx *tx;          /* whose it is now; NULL: idle in the cache */
-    Stmt *tx_next;   /* older statements of the same Tx */
+    Tx *tx;
+    Stmt *tx_newer, *tx_older; /* of the same Tx */
     Stmt *bucket_next;
-    Stmt *newer, *older; /* by last use, over the whole cache */
+    Stmt *newer, *older; /* idle ones, by last use */
     uint64_t hash;
     int bind_result; /* the first binding that failed */
+    bool in_bucket;
     bool read_only;
-    bool bound;      /* has parameters to clear */
-    bool dirty;      /* stepped since the last reset */
-    bool running;    /* on a row */
-    bool done;       /* past the last row */
-    bool leads;      /* was seen to be followed by others in one read: see snapshot_hold() */
+    bool bound;   /* has parameters to clear */
+    bool dirty;   /* stepped since the last reset */
+    bool running; /* on a row */
+    bool done;    /* past the last row */
+    bool leads;   /* was seen to be followed by others in one read: see snapshot_hold() */
     size_t sql_len;
     char sql[];
 };
 
 typedef struct {
     Stmt *buckets[STMT_BUCKETS];
-    Stmt *newest, *oldest;
-    size_t count;
+    Stmt *newest, *oldest; /* of the idle ones */
+    size_t idle;
 } StmtCache;
 
-/* Finds or compiles; the statement belongs to `tx` until tx_give_back(). */
+/* Finds or compiles; the statement belongs to `tx` until it is given back. */
 MUST_CHECK Error *cache_take(Conn *c, Tx *tx, Str sql, uint64_t hash, Stmt **out);
+void cache_give_back(Stmt *s);   /* reset already; not on its Tx's list any more */
+void cache_finished(Stmt *s);    /* it has come to its end */
+void cache_taken_again(Stmt *s); /* its holder runs it once more */
 void cache_clear(StmtCache *cache);
 
 /* ---- connections ---- */
@@ -102,7 +109,7 @@ struct Conn {
 };
 
 MUST_CHECK Error *conn_open(Db *db, Arena *a, ConnRole role, Conn **out);
-void db_conn_close(Conn *c); /* NULL is fine */
+void db_conn_close(Conn *c);             /* NULL is fine */
 int conn_control(Conn *c, Control what); /* an SQLite result code */
 void conn_limit(Conn *c, uint64_t limit_ns);
 
@@ -145,17 +152,19 @@ struct Tx {
     bool begun; /* a read inside BEGIN */
     SavepointState savepoint;
     Verdict verdict;
-    uint32_t runs;  /* statements started so far */
+    uint32_t runs;    /* statements started so far */
     bool first_leads; /* the first statement begins the transaction */
     Stmt *first;
-    Stmt *stmts;    /* in use, newest first */
-    Error *lost;    /* SQLite gave up the whole transaction: why */
+    Stmt *stmts; /* taken or finished, newest first */
+    Error *lost; /* SQLite gave up the whole transaction: why */
     HookList on_commit, on_rollback;
 };
 
 /* Calls work under arena_protect(), then gives back its statements. */
 MUST_CHECK Error *tx_run(Tx *tx, TxWork work, void *arg);
 void tx_give_back(Tx *tx, const Stmt *until); /* newest first, `until` stays */
+void tx_list_push(Tx *tx, Stmt *s);
+void tx_list_remove(Tx *tx, Stmt *s);
 /* Before anything is executed; `stmt` NULL: tx_exec(). */
 MUST_CHECK Error *tx_before(Tx *tx, Stmt *stmt, bool read_only);
 /* The error for a failed step; looks after what it does to the transaction. */
@@ -239,9 +248,9 @@ struct Db {
     Writer writer;
     Checkpointer checkpointer;
 
-    atomic_int stopped;        /* a DbErrorKind: why writes are refused */
+    atomic_int stopped; /* a DbErrorKind: why writes are refused */
     atomic_bool closing;
-    atomic_size_t waiting;     /* write works accepted and not finished */
+    atomic_size_t waiting; /* write works accepted and not finished */
     atomic_uint_fast64_t slow_reads, abandoned_reads, writes, commits, checkpoints;
     atomic_uint_fast64_t wal_pages, wal_copied; /* as of the last commit, last checkpoint */
 };

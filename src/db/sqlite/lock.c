@@ -58,8 +58,9 @@ Error *folder_lock(Arena *a, Str dir, Str file, int *fd)
         return NULL;
     }
     int reason = errno;
-    Error *err = reason == EAGAIN || reason == EACCES ? already_running(a, dir, lock)
-                                                      : error_errno(a, reason, "lock", str_from(path));
+    Error *err = reason == EAGAIN || reason == EACCES
+                     ? already_running(a, dir, lock)
+                     : error_errno(a, reason, "lock", str_from(path));
     (void)close(lock); /* nothing was written through it */
     return err;
 }

@@ -39,8 +39,8 @@ static Error *run_on(Conn *c, const Read *r, bool fast, Verdict *verdict)
 {
     bool first_leads = false;
     for (;;) {
-        Tx tx = {.db = r->db, .conn = c, .arena = r->arena, .fast = fast,
-                 .first_leads = first_leads};
+        Tx tx = {
+            .db = r->db, .conn = c, .arena = r->arena, .fast = fast, .first_leads = first_leads};
         conn_limit(c, r->limit_ns);
         Error *err = tx_run(&tx, r->work, r->arg);
         read_end(&tx, !err);

@@ -39,18 +39,28 @@ void stmt_bind_null(Stmt *stmt, int index)
 
 static void bind_blob(Stmt *stmt, int index, Str value)
 {
-    note_bind(stmt, sqlite3_bind_blob64(stmt->raw, index, never_null(value), value.len,
-                                        SQLITE_STATIC));
+    note_bind(stmt,
+              sqlite3_bind_blob64(stmt->raw, index, never_null(value), value.len, SQLITE_STATIC));
 }
 
 void stmt_bind(Stmt *stmt, int index, DbValue value)
 {
     switch (value.type) {
-    case DB_NULL: stmt_bind_null(stmt, index); return;
-    case DB_INTEGER: stmt_bind_i64(stmt, index, value.integer); return;
-    case DB_REAL: stmt_bind_double(stmt, index, value.real); return;
-    case DB_TEXT: stmt_bind_str(stmt, index, value.text); return;
-    case DB_BLOB: bind_blob(stmt, index, value.text); return;
+    case DB_NULL:
+        stmt_bind_null(stmt, index);
+        return;
+    case DB_INTEGER:
+        stmt_bind_i64(stmt, index, value.integer);
+        return;
+    case DB_REAL:
+        stmt_bind_double(stmt, index, value.real);
+        return;
+    case DB_TEXT:
+        stmt_bind_str(stmt, index, value.text);
+        return;
+    case DB_BLOB:
+        bind_blob(stmt, index, value.text);
+        return;
     }
 }
 
@@ -88,6 +98,7 @@ Error *stmt_step(Stmt *stmt, bool *row)
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         return tx_failed(stmt->tx, rc, stmt_sql(stmt), stmt->hash);
 
+    if (rc == SQLITE_DONE) cache_finished(stmt);
     *row = stmt->running;
     return NULL;
 }
@@ -107,6 +118,7 @@ void stmt_reset(Stmt *stmt)
 {
     if (stmt->dirty) (void)sqlite3_reset(stmt->raw); /* repeats the error of the last step */
     if (stmt->bound) (void)sqlite3_clear_bindings(stmt->raw); /* always SQLITE_OK */
+    if (stmt->done && stmt->tx) cache_taken_again(stmt);
     stmt->dirty = stmt->bound = stmt->running = stmt->done = false;
     stmt->bind_result = SQLITE_OK;
 }
@@ -142,11 +154,16 @@ Str stmt_column_declared_type(Stmt *stmt, int column)
 DbType stmt_type(Stmt *stmt, int column)
 {
     switch (sqlite3_column_type(stmt->raw, column)) {
-    case SQLITE_INTEGER: return DB_INTEGER;
-    case SQLITE_FLOAT: return DB_REAL;
-    case SQLITE_TEXT: return DB_TEXT;
-    case SQLITE_BLOB: return DB_BLOB;
-    default: return DB_NULL;
+    case SQLITE_INTEGER:
+        return DB_INTEGER;
+    case SQLITE_FLOAT:
+        return DB_REAL;
+    case SQLITE_TEXT:
+        return DB_TEXT;
+    case SQLITE_BLOB:
+        return DB_BLOB;
+    default:
+        return DB_NULL;
     }
 }
 
@@ -202,7 +219,7 @@ Error *tx_one_str(Tx *tx, Str sql, const DbValue *params, size_t count, Str *out
     Error *err = one_row(tx, sql, params, count, &stmt, found);
     if (err) return err;
     if (*found) *out = arena_copy(tx->arena, stmt_str(stmt, 0));
-    stmt_reset(stmt);
+    stmt_release(stmt);
     return NULL;
 }
 
@@ -212,6 +229,6 @@ Error *tx_one_i64(Tx *tx, Str sql, const DbValue *params, size_t count, int64_t 
     Error *err = one_row(tx, sql, params, count, &stmt, found);
     if (err) return err;
     if (*found) *out = stmt_i64(stmt, 0);
-    stmt_reset(stmt);
+    stmt_release(stmt);
     return NULL;
 }

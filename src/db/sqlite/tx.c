@@ -49,15 +49,35 @@ Error *tx_prepare(Tx *tx, Str sql, Stmt **out)
     return cache_take(tx->conn, tx, sql, hash, out);
 }
 
+void tx_list_push(Tx *tx, Stmt *s)
+{
+    s->tx_newer = NULL;
+    s->tx_older = tx->stmts;
+    if (tx->stmts) tx->stmts->tx_newer = s;
+    tx->stmts = s;
+}
+
+void tx_list_remove(Tx *tx, Stmt *s)
+{
+    if (s->tx_newer)
+        s->tx_newer->tx_older = s->tx_older;
+    else
+        tx->stmts = s->tx_older;
+    if (s->tx_older) s->tx_older->tx_newer = s->tx_newer;
+    s->tx_newer = s->tx_older = NULL;
+}
+
+void stmt_release(Stmt *stmt)
+{
+    tx_list_remove(stmt->tx, stmt);
+    stmt_reset(stmt);
+    cache_give_back(stmt);
+}
+
 void tx_give_back(Tx *tx, const Stmt *until)
 {
-    while (tx->stmts != until) {
-        Stmt *s = tx->stmts;
-        tx->stmts = s->tx_next;
-        stmt_reset(s);
-        s->tx = NULL;
-        s->tx_next = NULL;
-    }
+    while (tx->stmts != until)
+        stmt_release(tx->stmts);
 }
 
 Error *tx_failed(Tx *tx, int rc, Str sql, uint64_t hash)
@@ -86,7 +106,7 @@ static Error *control(Tx *tx, Control what)
 
 static bool any_running(const Tx *tx)
 {
-    for (const Stmt *s = tx->stmts; s; s = s->tx_next)
+    for (const Stmt *s = tx->stmts; s; s = s->tx_older)
         if (s->running) return true;
     return false;
 }

@@ -47,10 +47,10 @@ struct WriteJob {
     Error *err;
     HookList on_commit, on_rollback;
 
-    Loop *loop;    /* of the fiber */
-    Fiber *fiber;  /* NULL: a thread waits on `done_sem` */
+    Loop *loop;     /* of the fiber */
+    Fiber *fiber;   /* NULL: a thread waits on `done_sem` */
     LoopSlot *slot; /* NULL: a loop that has none */
-    bool done;     /* seen by the fiber only */
+    bool done;      /* seen by the fiber only */
     uv_sem_t done_sem;
 };
 
@@ -143,7 +143,10 @@ static void savepoint_end(Db *db, WriteJob *job)
 static void job_run(Db *db, WriteJob *job, bool savepoint)
 {
     Conn *c = db->writer.conn;
-    Tx tx = {.db = db, .conn = c, .arena = job->arena, .write = true,
+    Tx tx = {.db = db,
+             .conn = c,
+             .arena = job->arena,
+             .write = true,
              .savepoint = savepoint ? SAVEPOINT_WANTED : SAVEPOINT_NONE};
     conn_limit(c, job->timeout_ms * NS_PER_MS);
     job->err = tx_run(&tx, job->work, job->arg);
@@ -410,8 +413,8 @@ static Error *submit(Db *db, WriteJob *job)
 
 Error *db_write(Db *db, Arena *a, TxWork work, void *arg)
 {
-    WriteJob job = {.arena = a, .work = work, .arg = arg,
-                    .timeout_ms = db->config.write_timeout_ms};
+    WriteJob job = {
+        .arena = a, .work = work, .arg = arg, .timeout_ms = db->config.write_timeout_ms};
     return submit(db, &job);
 }
 

@@ -32,9 +32,9 @@ struct State {
     char *path;
     unsigned char *platter; /* as of the last sync */
     size_t len;
-    bool on_platter;        /* its name is in the folder, for good */
-    bool deleted;           /* not on the platter yet */
-    Change *first, *last;   /* since then */
+    bool on_platter;      /* its name is in the folder, for good */
+    bool deleted;         /* not on the platter yet */
+    Change *first, *last; /* since then */
     size_t changes;
     unsigned failed_syncs;
 };
@@ -167,13 +167,20 @@ static State *state_of(FaultDisk *d, const char *path)
 static int error_for(FaultKind kind, bool no_space)
 {
     switch (kind) {
-    case FAULT_READ: return SQLITE_IOERR_READ;
-    case FAULT_WRITE: return no_space ? SQLITE_FULL : SQLITE_IOERR_WRITE;
-    case FAULT_SYNC: return SQLITE_IOERR_FSYNC;
-    case FAULT_TRUNCATE: return SQLITE_IOERR_TRUNCATE;
-    case FAULT_SHM: return SQLITE_IOERR_SHMMAP;
-    case FAULT_DELETE: return SQLITE_IOERR_DELETE;
-    default: return SQLITE_CANTOPEN;
+    case FAULT_READ:
+        return SQLITE_IOERR_READ;
+    case FAULT_WRITE:
+        return no_space ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+    case FAULT_SYNC:
+        return SQLITE_IOERR_FSYNC;
+    case FAULT_TRUNCATE:
+        return SQLITE_IOERR_TRUNCATE;
+    case FAULT_SHM:
+        return SQLITE_IOERR_SHMMAP;
+    case FAULT_DELETE:
+        return SQLITE_IOERR_DELETE;
+    default:
+        return SQLITE_CANTOPEN;
     }
 }
 

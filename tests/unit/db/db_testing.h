@@ -53,8 +53,9 @@ static inline int db_teardown(void **state)
 {
     TestDb *t = *state;
     db_close(t->db);
-    static const char *const FILES[] = {"data.db", "data.db-wal", "data.db-shm", "data.db-journal",
-                                        "other.db", "other.db-wal", "other.db-shm", "croft.lock"};
+    static const char *const FILES[] = {"data.db",         "data.db-wal", "data.db-shm",
+                                        "data.db-journal", "other.db",    "other.db-wal",
+                                        "other.db-shm",    "croft.lock"};
     for (size_t i = 0; i < COUNT(FILES); i++)
         test_file_remove(t, FILES[i]);
     (void)rmdir(arena_cstr(t->arena, t->dir));

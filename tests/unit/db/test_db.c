@@ -36,15 +36,15 @@ static const struct {
     DbValue value;
     const char *text;
 } VALUES[] = {
-    {"null",          {.type = DB_NULL},                                        ""                    },
-    {"zero",          {.type = DB_INTEGER, .integer = 0},                       "0"                   },
-    {"smallest",      {.type = DB_INTEGER, .integer = INT64_MIN},               "-9223372036854775808"},
-    {"real",          {.type = DB_REAL, .real = 0.5},                           "0.5"                 },
-    {"text",          {.type = DB_TEXT, .text = STR_INIT("it's \xc3\xa4")},     "it's \xc3\xa4"       },
-    {"empty text",    {.type = DB_TEXT, .text = STR_INIT("")},                  ""                    },
-    {"text, no ptr",  {.type = DB_TEXT, .text = {NULL, 0}},                     ""                    },
-    {"blob",          {.type = DB_BLOB, .text = STR_INIT("\xff\xfe")},          "\xff\xfe"            },
-    {"empty blob",    {.type = DB_BLOB, .text = {NULL, 0}},                     ""                    },
+    {"null",         {.type = DB_NULL},                                    ""                    },
+    {"zero",         {.type = DB_INTEGER, .integer = 0},                   "0"                   },
+    {"smallest",     {.type = DB_INTEGER, .integer = INT64_MIN},           "-9223372036854775808"},
+    {"real",         {.type = DB_REAL, .real = 0.5},                       "0.5"                 },
+    {"text",         {.type = DB_TEXT, .text = STR_INIT("it's \xc3\xa4")}, "it's \xc3\xa4"       },
+    {"empty text",   {.type = DB_TEXT, .text = STR_INIT("")},              ""                    },
+    {"text, no ptr", {.type = DB_TEXT, .text = {NULL, 0}},                 ""                    },
+    {"blob",         {.type = DB_BLOB, .text = STR_INIT("\xff\xfe")},      "\xff\xfe"            },
+    {"empty blob",   {.type = DB_BLOB, .text = {NULL, 0}},                 ""                    },
 };
 
 static void values_come_back_as_they_went(void **state)
@@ -68,27 +68,33 @@ static const struct {
     int status;
     const char *unique;
 } ERRORS[] = {
-    {"fine",            "INSERT INTO p VALUES (2, 'b', 'de', 1)",        NULL,            DB_ERROR_NONE,       0,   ""             },
-    {"primary key",     "INSERT INTO p VALUES (1, 'x', 'de', 1)",        "db_unique",     DB_ERROR_UNIQUE,     500, "p.id"         },
-    {"two columns",     "INSERT INTO p VALUES (3, 'a', 'en', 1)",        "db_unique",     DB_ERROR_UNIQUE,     500, "p.slug,p.lang"},
-    {"expression",      "INSERT INTO p VALUES (4, 'A', 'fr', 1)",        "db_unique",     DB_ERROR_UNIQUE,     500, ""             },
-    {"not null",        "INSERT INTO p VALUES (5, 'c', NULL, 1)",        "db_constraint", DB_ERROR_CONSTRAINT, 500, ""             },
-    {"check",           "INSERT INTO p VALUES (6, 'c', 'de', -1)",       "db_constraint", DB_ERROR_CONSTRAINT, 500, ""             },
-    {"unknown table",   "INSERT INTO q VALUES (1)",                      "db_syntax",     DB_ERROR_SYNTAX,     500, ""             },
-    {"unknown column",  "SELECT nope FROM p",                            "db_syntax",     DB_ERROR_SYNTAX,     500, ""             },
-    {"no SQL",          "hello",                                         "db_syntax",     DB_ERROR_SYNTAX,     500, ""             },
-    {"at run time",     "SELECT json_extract('{', '$')",                 "db_other",      DB_ERROR_OTHER,      500, ""             },
-    {"second of two",   "DELETE FROM p WHERE id=2; SELECT nope",         "db_syntax",     DB_ERROR_SYNTAX,     500, ""             },
+    {"fine",           "INSERT INTO p VALUES (2, 'b', 'de', 1)",  NULL,            DB_ERROR_NONE,       0,   ""},
+    {"primary key",    "INSERT INTO p VALUES (1, 'x', 'de', 1)",  "db_unique",     DB_ERROR_UNIQUE,     500,
+     "p.id"                                                                                                    },
+    {"two columns",    "INSERT INTO p VALUES (3, 'a', 'en', 1)",  "db_unique",     DB_ERROR_UNIQUE,     500,
+     "p.slug,p.lang"                                                                                           },
+    {"expression",     "INSERT INTO p VALUES (4, 'A', 'fr', 1)",  "db_unique",     DB_ERROR_UNIQUE,     500, ""},
+    {"not null",       "INSERT INTO p VALUES (5, 'c', NULL, 1)",  "db_constraint", DB_ERROR_CONSTRAINT,
+     500,                                                                                                    ""},
+    {"check",          "INSERT INTO p VALUES (6, 'c', 'de', -1)", "db_constraint", DB_ERROR_CONSTRAINT, 500,
+     ""                                                                                                        },
+    {"unknown table",  "INSERT INTO q VALUES (1)",                "db_syntax",     DB_ERROR_SYNTAX,     500, ""},
+    {"unknown column", "SELECT nope FROM p",                      "db_syntax",     DB_ERROR_SYNTAX,     500, ""},
+    {"no SQL",         "hello",                                   "db_syntax",     DB_ERROR_SYNTAX,     500, ""},
+    {"at run time",    "SELECT json_extract('{', '$')",           "db_other",      DB_ERROR_OTHER,      500, ""},
+    {"second of two",  "DELETE FROM p WHERE id=2; SELECT nope",   "db_syntax",     DB_ERROR_SYNTAX,     500,
+     ""                                                                                                        },
 };
 
 static void errors_have_a_kind(void **state)
 {
     TestDb *t = *state;
-    check_ok("schema", db_exec(t, S("CREATE TABLE p (id INTEGER PRIMARY KEY, slug TEXT, lang TEXT NOT NULL,"
-                                    " n INT CHECK (n > 0));"
-                                    "CREATE UNIQUE INDEX a ON p (slug, lang);"
-                                    "CREATE UNIQUE INDEX b ON p (lower(slug)) WHERE lang = 'fr' OR id = 1;"
-                                    "INSERT INTO p VALUES (1, 'a', 'en', 1);")));
+    check_ok("schema",
+             db_exec(t, S("CREATE TABLE p (id INTEGER PRIMARY KEY, slug TEXT, lang TEXT NOT NULL,"
+                          " n INT CHECK (n > 0));"
+                          "CREATE UNIQUE INDEX a ON p (slug, lang);"
+                          "CREATE UNIQUE INDEX b ON p (lower(slug)) WHERE lang = 'fr' OR id = 1;"
+                          "INSERT INTO p VALUES (1, 'a', 'en', 1);")));
     for (size_t i = 0; i < COUNT(ERRORS); i++) {
         Error *err = db_exec(t, str_from(ERRORS[i].sql));
         check_code(ERRORS[i].name, err, ERRORS[i].code);
@@ -265,7 +271,8 @@ static void a_second_server_is_refused(void **state)
     Error *err = db_open(t->arena, &t->config, &second);
     check_int("status", err ? err->status : 0, 409);
     check_bool("names the process",
-               err && str_find(err->message, str_printf(t->arena, "process %d", getpid())) > 0, true);
+               err && str_find(err->message, str_printf(t->arena, "process %d", getpid())) > 0,
+               true);
 
     DbConfig other = t->config;
     other.file = S("other.db");
@@ -319,9 +326,10 @@ static void overwrite(TestDb *t, off_t at, size_t len)
 static void a_damaged_file_refuses_writes(void **state)
 {
     TestDb *t = *state;
-    check_ok("rows", db_exec(t, S("CREATE TABLE a (b TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
-                                  " SELECT i+1 FROM n WHERE i < 2000)"
-                                  " INSERT INTO a SELECT hex(randomblob(40)) FROM n")));
+    check_ok("rows",
+             db_exec(t, S("CREATE TABLE a (b TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+                          " SELECT i+1 FROM n WHERE i < 2000)"
+                          " INSERT INTO a SELECT hex(randomblob(40)) FROM n")));
     db_close(t->db);
     overwrite(t, 4096 * 3, 4096 * 8);
     test_db_open(t);

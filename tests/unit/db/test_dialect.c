@@ -8,32 +8,32 @@
 static const struct {
     const char *name, *column, *path, *value, *type;
 } PATHS[] = {
-    {"key",                "'{\"x\":{\"y\":1}}'",    "x.y",                   "1",         "integer"},
-    {"text stays text",    "'{\"n\":\"1\"}'",        "n",                     "1",         "text"   },
-    {"index",              "'{\"list\":[10,20]}'",   "list.1",                "20",        "integer"},
-    {"index first",        "'[7,8]'",                "0",                     "7",         "integer"},
-    {"index then key",     "'[{\"a\":5}]'",          "0.a",                   "5",         "integer"},
-    {"true",               "'{\"a\":true}'",         "a",                     "1",         "integer"},
-    {"false",              "'{\"a\":false}'",        "a",                     "0",         "integer"},
-    {"null",               "'{\"a\":null}'",         "a",                     "",          "null"   },
-    {"absent",             "'{\"a\":1}'",            "b.c",                   "",          "null"   },
-    {"object as JSON",     "'{\"a\":{\"b\": 1}}'",   "a",                     "{\"b\":1}", "text"   },
-    {"whole: text",        "'\"str\"'",              "",                      "str",       "text"   },
-    {"whole: number",      "'1.5'",                  "",                      "1.5",       "real"   },
-    {"whole: true",        "'true'",                 "",                      "1",         "integer"},
-    {"whole: null",        "'null'",                 "",                      "",          "null"   },
-    {"whole: SQL null",    "NULL",                   "",                      "",          "null"   },
-    {"no JSON",            "'plain text'",           "",                      "plain text","text"   },
-    {"no JSON, path",      "'plain text'",           "a.0",                   "",          "null"   },
-    {"broken JSON",        "'{\"a\":'",              "a",                     "",          "null"   },
-    {"empty",              "''",                     "",                      "",          "text"   },
-    {"JSON5 is no JSON",   "'{a:1}'",                "a",                     "",          "null"   },
-    {"key like an index",  "'{\"0\":1}'",            "0",                     "",          "null"   },
-    {"index too large",    "'[1]'",                  "4294967296",            "",          "null"   },
-    {"key in a list",      "'[1]'",                  "a",                     "",          "null"   },
-    {"odd key",            "'{\"a-b\":1}'",          "a-b",                   "1",         "integer"},
-    {"quotes stay inside", "'{\"a\":1}'",            "a') OR ('1",            "",          "null"   },
-    {"quotes stay inside", "'{\"a\":1}'",            "a\").\"b",              "",          "null"   },
+    {"key",                "'{\"x\":{\"y\":1}}'",  "x.y",        "1",          "integer"},
+    {"text stays text",    "'{\"n\":\"1\"}'",      "n",          "1",          "text"   },
+    {"index",              "'{\"list\":[10,20]}'", "list.1",     "20",         "integer"},
+    {"index first",        "'[7,8]'",              "0",          "7",          "integer"},
+    {"index then key",     "'[{\"a\":5}]'",        "0.a",        "5",          "integer"},
+    {"true",               "'{\"a\":true}'",       "a",          "1",          "integer"},
+    {"false",              "'{\"a\":false}'",      "a",          "0",          "integer"},
+    {"null",               "'{\"a\":null}'",       "a",          "",           "null"   },
+    {"absent",             "'{\"a\":1}'",          "b.c",        "",           "null"   },
+    {"object as JSON",     "'{\"a\":{\"b\": 1}}'", "a",          "{\"b\":1}",  "text"   },
+    {"whole: text",        "'\"str\"'",            "",           "str",        "text"   },
+    {"whole: number",      "'1.5'",                "",           "1.5",        "real"   },
+    {"whole: true",        "'true'",               "",           "1",          "integer"},
+    {"whole: null",        "'null'",               "",           "",           "null"   },
+    {"whole: SQL null",    "NULL",                 "",           "",           "null"   },
+    {"no JSON",            "'plain text'",         "",           "plain text", "text"   },
+    {"no JSON, path",      "'plain text'",         "a.0",        "",           "null"   },
+    {"broken JSON",        "'{\"a\":'",            "a",          "",           "null"   },
+    {"empty",              "''",                   "",           "",           "text"   },
+    {"JSON5 is no JSON",   "'{a:1}'",              "a",          "",           "null"   },
+    {"key like an index",  "'{\"0\":1}'",          "0",          "",           "null"   },
+    {"index too large",    "'[1]'",                "4294967296", "",           "null"   },
+    {"key in a list",      "'[1]'",                "a",          "",           "null"   },
+    {"odd key",            "'{\"a-b\":1}'",        "a-b",        "1",          "integer"},
+    {"quotes stay inside", "'{\"a\":1}'",          "a') OR ('1", "",           "null"   },
+    {"quotes stay inside", "'{\"a\":1}'",          "a\").\"b",   "",           "null"   },
 };
 
 static void json_paths(void **state)
@@ -55,14 +55,14 @@ static const struct {
     const char *name, *column, *items;
     int length;
 } LISTS[] = {
-    {"two",        "'[\"a\",\"b\"]'", "a,b",      2},
-    {"none",       "'[]'",            "(none)",   0},
-    {"scalar",     "'a'",             "a",        0},
-    {"number",     "'5'",             "5",        0},
-    {"object",     "'{\"a\":1}'",     "{\"a\":1}",0},
-    {"empty text", "''",              "",         0},
-    {"null",       "NULL",            "(null)",   0},
-    {"broken",     "'[1,'",           "[1,",      0},
+    {"two",        "'[\"a\",\"b\"]'", "a,b",       2},
+    {"none",       "'[]'",            "(none)",    0},
+    {"scalar",     "'a'",             "a",         0},
+    {"number",     "'5'",             "5",         0},
+    {"object",     "'{\"a\":1}'",     "{\"a\":1}", 0},
+    {"empty text", "''",              "",          0},
+    {"null",       "NULL",            "(null)",    0},
+    {"broken",     "'[1,'",           "[1,",       0},
 };
 
 static void json_lists(void **state)
@@ -70,8 +70,9 @@ static void json_lists(void **state)
     TestDb *t = *state;
     for (size_t i = 0; i < COUNT(LISTS); i++) {
         Buf sql = buf_new(t->arena, 256);
-        buf_printf(&sql, "SELECT CASE WHEN count(*) = 0 THEN '(none)' ELSE"
-                         " group_concat(coalesce(e.value, '(null)')) END FROM (SELECT %s AS c), ",
+        buf_printf(&sql,
+                   "SELECT CASE WHEN count(*) = 0 THEN '(none)' ELSE"
+                   " group_concat(coalesce(e.value, '(null)')) END FROM (SELECT %s AS c), ",
                    LISTS[i].column);
         sqlite_dialect.json_each(&sql, S("c"), S("e"));
         check_str(LISTS[i].name, db_one(t, buf_str(&sql)), LISTS[i].items);
@@ -119,8 +120,9 @@ static void column_definitions(void **state)
     buf_add(&table, S("); INSERT INTO defaults DEFAULT VALUES"));
     check_ok("table", db_exec(t, buf_str(&table)));
     check_str("id", db_one(t, S("SELECT length(id) FROM defaults")), "15");
-    check_str("others", db_one(t, S("SELECT text||number||bool||list||coalesce(json,'NULL')||geo"
-                                    " FROM defaults")),
+    check_str("others",
+              db_one(t, S("SELECT text||number||bool||list||coalesce(json,'NULL')||geo"
+                          " FROM defaults")),
               "00[]NULL{\"lon\":0,\"lat\":0}");
 }
 
@@ -147,22 +149,23 @@ static void comparisons(void **state)
         bool negate;
         const char *is, *like;
     } CASES[] = {
-        {"equal",        "'a'",   "'a'",      false, "1", "1"},
-        {"case",         "'A'",   "'a'",      false, "0", "1"},
-        {"null",         "NULL",  "NULL",     false, "1", "" },
-        {"null, other",  "NULL",  "'a'",      true,  "1", "" },
-        {"percent",      "'abc'", "'a%'",     false, "0", "1"},
-        {"escaped",      "'abc'", "'a\\%'",   false, "0", "0"},
-        {"escaped, is",  "'a%'",  "'a\\%'",   false, "0", "1"},
-        {"not",          "'abc'", "'x%'",     true,  "1", "1"},
+        {"equal",       "'a'",   "'a'",    false, "1", "1"},
+        {"case",        "'A'",   "'a'",    false, "0", "1"},
+        {"null",        "NULL",  "NULL",   false, "1", "" },
+        {"null, other", "NULL",  "'a'",    true,  "1", "" },
+        {"percent",     "'abc'", "'a%'",   false, "0", "1"},
+        {"escaped",     "'abc'", "'a\\%'", false, "0", "0"},
+        {"escaped, is", "'a%'",  "'a\\%'", false, "0", "1"},
+        {"not",         "'abc'", "'x%'",   true,  "1", "1"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         Buf sql = buf_new(t->arena, 64);
-        (CASES[i].negate ? sqlite_dialect.is_not : sqlite_dialect.is)(
-            &sql, str_from(CASES[i].left), str_from(CASES[i].right));
+        (CASES[i].negate ? sqlite_dialect.is_not : sqlite_dialect.is)(&sql, str_from(CASES[i].left),
+                                                                      str_from(CASES[i].right));
         check_str(CASES[i].name, eval(t, &sql), CASES[i].is);
         sql.len = 0;
-        sqlite_dialect.like(&sql, str_from(CASES[i].left), str_from(CASES[i].right), CASES[i].negate);
+        sqlite_dialect.like(&sql, str_from(CASES[i].left), str_from(CASES[i].right),
+                            CASES[i].negate);
         check_str(CASES[i].name, eval(t, &sql), CASES[i].like);
     }
 }
@@ -177,17 +180,18 @@ static void functions(void **state)
     sqlite_dialect.concat3(&sql, S("'%'"), S("'x'"), S("'%'"));
     check_str("concat3", eval(t, &sql), "%x%");
     sql.len = 0;
-    sqlite_dialect.strftime(&sql, (const Str[]){S("'%Y'"), S("'2024-06-01 12:00:00.000Z'"), S("'+1 year'")}, 3);
+    sqlite_dialect.strftime(
+        &sql, (const Str[]){S("'%Y'"), S("'2024-06-01 12:00:00.000Z'"), S("'+1 year'")}, 3);
     check_str("strftime", eval(t, &sql), "2025");
 
     static const struct {
         const char *name, *lon_a, *lat_a, *lon_b, *lat_b;
         double low, high;
     } POINTS[] = {
-        {"near",        "23.32", "42.69", "23.3", "42.7", 1.9,     2.1    },
-        {"same",        "13.1",  "52.3",  "13.1", "52.3", -0.001,  0.001  },
-        {"antipodes",   "0",     "0",     "180",  "0",    20015.0, 20015.2},
-        {"pole",        "0",     "90",    "77",   "90",   -0.001,  0.001  },
+        {"near",      "23.32", "42.69", "23.3", "42.7", 1.9,     2.1    },
+        {"same",      "13.1",  "52.3",  "13.1", "52.3", -0.001,  0.001  },
+        {"antipodes", "0",     "0",     "180",  "0",    20015.0, 20015.2},
+        {"pole",      "0",     "90",    "77",   "90",   -0.001,  0.001  },
     };
     for (size_t i = 0; i < COUNT(POINTS); i++) {
         sql.len = 0;
@@ -205,9 +209,8 @@ static void functions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_db(json_paths),       test_with_db(json_lists),
-        test_with_db(column_definitions), test_with_db(names_are_quoted),
-        test_with_db(comparisons),      test_with_db(functions),
+        test_with_db(json_paths),       test_with_db(json_lists),  test_with_db(column_definitions),
+        test_with_db(names_are_quoted), test_with_db(comparisons), test_with_db(functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

