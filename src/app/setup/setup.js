@@ -29,7 +29,7 @@ function ownProblems(values) {
 
 function explain(status, body) {
   if (status === 401 || status === 403) {
-    return 'This link has expired or was used already. Restart the server to get another one.';
+    return 'This link has expired or was used already. If there is no superuser yet, restart the server to get another one.';
   }
   return body?.message ?? 'The server did not answer as expected.';
 }
