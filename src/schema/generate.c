@@ -191,6 +191,7 @@ static bool class_item(Reader *r, Node *n)
     uint32_t last = first;
     if (peek(r) == '-' && r->at + 1 < r->text.len && r->text.ptr[r->at + 1] != ']') {
         r->at++;
+        if (peek(r) == '[') return fail(r, "a range cannot end in a class");
         last = take_char(r);
         if (last == '\\' && !escaped_char(r, &last)) return false;
     }
