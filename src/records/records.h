@@ -45,6 +45,7 @@ typedef struct App {
     /* Grows when any auth record is written: caches of callers check it. */
     _Atomic uint64_t auth_version;
     void *auth; /* auth/'s state */
+    struct Outgoing *outgoing; /* outgoing/: HTTP client, mail transport */
     struct Jobs *jobs;         /* jobs/: crons and the outbox */
     struct Mailer *mailer;     /* mail/ */
     struct Realtime *realtime; /* realtime/ */
