@@ -10,7 +10,7 @@
 
 static Error *read_body(Req *req, size_t limit, const Json **out)
 {
-    Body body;
+    Body body = {0};
     Error *err = req_body(req, limit, &body);
     if (err && err->status == 400)
         return error_summary(err,
