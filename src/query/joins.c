@@ -41,13 +41,22 @@ static Join *join_add(Select *q, const Join *wanted)
     return join;
 }
 
+/* A list of ids is unfolded by a table of its own. */
+static size_t table_count(const Join *join)
+{
+    return join->kind == JOIN_MULTI ? 2 : 1;
+}
+
 Error *join_get(Select *q, const Rights *rights, const Join *wanted, Join **out)
 {
     Join *found = NULL;
-    for (size_t i = 0; i < q->join_count && !found; i++)
+    size_t tables = table_count(wanted);
+    for (size_t i = 0; i < q->join_count && !found; i++) {
         if (same_row(q->joins[i], wanted)) found = q->joins[i];
-    if (!found && q->join_count == SELECT_JOINS_MAX)
-        return filter_error(q->arena, "more than %d related collections", SELECT_JOINS_MAX);
+        tables += table_count(q->joins[i]);
+    }
+    if (!found && tables > SELECT_TABLES_MAX)
+        return filter_error(q->arena, "more than %d related collections", SELECT_TABLES_MAX);
     if (!found) found = join_add(q, wanted);
     if (rights->in_where) need_in_where(found);
     *out = found;

@@ -101,14 +101,28 @@ static void plain_sql(Select *q, Buf *out, Operand *o, const Join *base, int gen
     }
 }
 
+/* In "all" comparisons an address that the caller may not see is NULL: were it
+ * itself, whether it violates would tell it letter by letter. */
+static void shown_sql(Select *q, Buf *out, Operand *o, const Join *base, int generation)
+{
+    bool guarded = generation > 0 && o->needs_visible_email && o->arg_count == 0;
+    if (guarded) {
+        buf_add(out, S("CASE WHEN "));
+        column_sql(q, out, o->join, S("emailVisibility"), base, generation);
+        buf_add(out, S(" = TRUE THEN "));
+    }
+    plain_sql(q, out, o, base, generation);
+    if (guarded) buf_add(out, S(" END"));
+}
+
 void operand_sql(Select *q, Buf *out, Operand *o, const Join *base, int generation)
 {
     if (!o->lower) {
-        plain_sql(q, out, o, base, generation);
+        shown_sql(q, out, o, base, generation);
         return;
     }
     Buf text = buf_new(q->arena, 64);
-    plain_sql(q, &text, o, base, generation);
+    shown_sql(q, &text, o, base, generation);
     q->dialect->lower(out, buf_str(&text));
 }
 

@@ -197,7 +197,7 @@ struct Operand {
 
 /* ---- the select ---- */
 
-#define SELECT_JOINS_MAX 60 /* SQLite joins at most 64 tables */
+#define SELECT_TABLES_MAX 60 /* beside the main one; SQLite joins at most 64 */
 
 /* Which filter is being compiled and what it may do. */
 typedef struct {

@@ -121,6 +121,31 @@ static void emails(void **state)
     }
 }
 
+/* Comparisons with all of several: a hidden address does not count against, else
+ * it could be found letter by letter. */
+static void hidden_emails_are_no_violators(void **state)
+{
+    QueryFixture *t = *state;
+    static const struct {
+        const char *hit, *miss; /* the hidden address and another one */
+    } ROWS[] = {
+        {"editors.email != 'u2@x.org'", "editors.email != 'zz@x.org'"},
+        {"editors.email !~ 'u2%'", "editors.email !~ 'z%'"},
+        {"editors.email < 'u2@x.org'", "editors.email < 'u9@x.org'"},
+        {"editors.email <= 'u2@x.or'", "editors.email <= 'u2@x.org'"},
+        {"'u2@x.org' != editors.email", "'zz@x.org' != editors.email"},
+        {"editors.email:lower != 'u2@x.org'", "editors.email:lower != 'zz@x.org'"},
+        {"strftime('%Y', editors.email, '+1 day') = ''", "strftime('%Y', editors.email) = ''"},
+        {"editors.email != tags:each", "editors.email != kind"},
+    };
+    for (size_t i = 0; i < COUNT(ROWS); i++) {
+        Str hit = query_ids(t, &(QueryCase){.filter = ROWS[i].hit});
+        Str miss = query_ids(t, &(QueryCase){.filter = ROWS[i].miss});
+        check_str(ROWS[i].hit, hit, arena_cstr(t->arena, miss));
+        check_str(ROWS[i].hit, hit, "p1");
+    }
+}
+
 /* An order must not tell hidden addresses either: they all sort as one. */
 static void emails_do_not_order(void **state)
 {
@@ -276,6 +301,7 @@ int main(void)
         test_with_query(hidden_and_locked),
         test_with_query(hidden_is_as_unknown),
         test_with_query(emails),
+        test_with_query(hidden_emails_are_no_violators),
         test_with_query(emails_do_not_order),
         test_with_query(guarded_collections),
         test_with_query(rules_with_joins),
