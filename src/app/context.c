@@ -22,7 +22,7 @@ Str header_snake_case(Arena *a, Str name)
         char c = name.ptr[i];
         if (c >= 'A' && c <= 'Z') c = (char)(c + 32);
         bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        out[i] = word ? c : '_';
+        out[i] = (char)(word ? c : '_');
     }
     return str_make(out, name.len);
 }

@@ -69,7 +69,7 @@ static bool value_read(const LimitRow *row, Str text, uint64_t *out)
 {
     uint64_t unit = 1;
     bool is_ms = str_ends(row->name, S("_ms"));
-    char last = text.len ? text.ptr[text.len - 1] : '0';
+    char last = (char)(text.len ? text.ptr[text.len - 1] : '0');
     if (is_ms && last == 's') unit = 1000;
     if (!is_ms && (last == 'k' || last == 'K')) unit = KIB;
     if (!is_ms && (last == 'm' || last == 'M')) unit = MIB;

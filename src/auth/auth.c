@@ -197,8 +197,8 @@ static void caller_remember(TokenCache *cache, const Context *cx, const Json *cl
 
 static Error *caller_verify(Req *req, Context *cx, TokenCache *cache, uint64_t auth_version)
 {
-    Record *record;
-    Json *claims;
+    Record *record = NULL;
+    Json *claims = NULL;
     Error *err = auth_find_by_token(cx->app, req->arena, cx->schema, cx->token, TOKEN_AUTH, &record,
                                     &claims);
     /* A bad token is a guest; a database that cannot tell is an error, or
@@ -209,6 +209,7 @@ static Error *caller_verify(Req *req, Context *cx, TokenCache *cache, uint64_t a
         cx->token = (Str){NULL, 0};
         return NULL;
     }
+    assert(record);
     cx->auth = auth_info_of(req->arena, record);
     cx->token_refreshable = json_bool(json_get(claims, S("refreshable")), false);
     if (cache) caller_remember(cache, cx, claims, auth_version);

@@ -213,11 +213,10 @@ static void try_end(void *arg)
 
 /* Waits for a free try; 429 when the budget is spent. The arena ends the try
  * if the handler does not get to it. */
-static Error *try_begin(Req *req, const Collection *c, Str identity, Try **out)
+static Error *try_begin(Req *req, const Collection *c, Str identity, Try *try)
 {
     Context *cx = req_context(req);
     Auth *auth = cx->app->auth;
-    Try *try = arena_new(req->arena, Try, 1);
     try->account = str_printf(req->arena, "%.*s\n%.*s", STR_ARG(c->id), STR_ARG(identity));
     try->ip = cx->real_ip;
     try->result = TRY_UNDECIDED;
@@ -227,7 +226,6 @@ static Error *try_begin(Req *req, const Collection *c, Str identity, Try **out)
         if (verdict == TRY_ALLOWED) {
             try->throttle = auth->throttle;
             arena_defer(req->arena, try_end, try);
-            *out = try;
             return NULL;
         }
         if (verdict == TRY_REFUSED) break;
@@ -284,8 +282,8 @@ Error *handle_auth_with_password(Req *req, Res *res)
     err = input_read(req, c, &body, &in);
     if (err) return err;
 
-    Try *try = NULL;
-    err = try_begin(req, c, in.identity, &try);
+    Try *try = arena_new(a, Try, 1);
+    err = try_begin(req, c, in.identity, try);
     if (err) return err;
     Record *r = NULL;
     err = credentials_check(req, c, &in, &r);

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 
-#define INSTALLER_TOKEN_S (30 * 60)
+#define INSTALLER_TOKEN_S (INT64_C(30) * 60)
 
 static Error *superusers_collection(App *app, Arena *a, const Collection **out)
 {

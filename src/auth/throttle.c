@@ -14,10 +14,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SHARDS    16
-#define WAYS      8
-#define QUIET_MS  (24u * 3600 * 1000) /* then a counter means nothing any more */
-#define WINDOW_MS 60000u
+#define SHARDS    ((size_t)16)
+#define WAYS      ((size_t)8)
+#define QUIET_MS  (UINT64_C(24) * 3600 * 1000) /* then a counter means nothing any more */
+#define WINDOW_MS UINT64_C(60000)
 
 typedef struct {
     uint64_t key;        /* 0 = free */
@@ -55,7 +55,7 @@ Throttle *throttle_create(size_t entries)
     Throttle *t = calloc(1, sizeof(*t));
     if (!t) abort();
     t->sets = entries / SHARDS / WAYS;
-    for (int i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&t->shards[i].lock, NULL);
         t->shards[i].counters = calloc(t->sets * WAYS, sizeof(Counter)); /* untouched: no memory */
         if (!t->shards[i].counters) abort();
@@ -66,7 +66,7 @@ Throttle *throttle_create(size_t entries)
 void throttle_destroy(Throttle *t)
 {
     if (!t) return;
-    for (int i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_destroy(&t->shards[i].lock);
         free(t->shards[i].counters);
     }
@@ -103,7 +103,7 @@ static Counter *set_of(const Throttle *t, Shard *shard, uint64_t key)
 static Counter *counter_find(const Throttle *t, Shard *shard, uint64_t key)
 {
     Counter *set = set_of(t, shard, key);
-    for (int i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < WAYS; i++) {
         if (set[i].key == key) return &set[i];
     }
     return NULL;
@@ -115,7 +115,7 @@ static uint64_t counter_worth(const Counter *c, uint64_t now_ms)
     if (c->key == 0) return 0;
     if (c->in_flight) return UINT64_MAX;
     if (now_ms - c->seen_ms > QUIET_MS && now_ms >= c->blocked_ms && !c->trusted) return 1;
-    return 2 + c->failures + 10u * c->blocks + (c->trusted ? 5 : 0);
+    return 2 + c->failures + UINT64_C(10) * c->blocks + (c->trusted ? 5 : 0);
 }
 
 /* The counter of a key, made when missing; NULL when the set is full of tries
@@ -128,7 +128,7 @@ static Counter *counter_take(const Throttle *t, Shard *shard, uint64_t key, uint
     Counter *set = set_of(t, shard, key);
     Counter *victim = NULL;
     uint64_t least = UINT64_MAX;
-    for (int i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < WAYS; i++) {
         uint64_t worth = counter_worth(&set[i], now_ms);
         if (worth > least || worth == UINT64_MAX) continue;
         if (worth == least && victim && set[i].seen_ms >= victim->seen_ms) continue;

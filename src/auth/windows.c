@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SHARDS 16
-#define WAYS   8
+#define SHARDS ((size_t)16)
+#define WAYS   ((size_t)8)
 
 typedef struct {
     uint64_t key, end_ms; /* key 0 = free */
@@ -29,7 +29,7 @@ Windows *windows_create(size_t entries)
     Windows *w = calloc(1, sizeof(*w));
     if (!w) abort();
     w->sets = entries / SHARDS / WAYS;
-    for (int i = 0; i < SHARDS; i++)
+    for (size_t i = 0; i < SHARDS; i++)
         pthread_mutex_init(&w->shards[i].lock, NULL);
     return w;
 }
@@ -37,7 +37,7 @@ Windows *windows_create(size_t entries)
 void windows_destroy(Windows *w)
 {
     if (!w) return;
-    for (int i = 0; i < SHARDS; i++) {
+    for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_destroy(&w->shards[i].lock);
         free(w->shards[i].windows);
     }
@@ -48,7 +48,7 @@ void windows_destroy(Windows *w)
 static Window *window_choose(Window *set, uint64_t key)
 {
     Window *first_to_end = set;
-    for (int i = 0; i < WAYS; i++) {
+    for (size_t i = 0; i < WAYS; i++) {
         if (set[i].key == key) return &set[i];
         if (set[i].end_ms < first_to_end->end_ms) first_to_end = &set[i];
     }
