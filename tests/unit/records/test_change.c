@@ -2,6 +2,10 @@
  * is told afterwards, and a schema that moves meanwhile. */
 #include "records/fixture.h"
 
+#include "records/records_internal.h"
+
+#include <pthread.h>
+
 /* ---- modifiers (api: collections §3.3, records §13) ---- */
 
 static const struct {
@@ -494,6 +498,84 @@ static void schema_race(void **state)
     check_str("late", record_str(r, S("late")), "y");
 }
 
+/* Prepared with an old schema, found out on the writer's thread. */
+static void stale_schema(void **state)
+{
+    Fixture *f = *state;
+    make_posts(f);
+    set_rule(f, "createRule", "''");
+    set_rule(f, "updateRule", "''");
+    set_rule(f, "deleteRule", "''");
+    const Schema *old = fixture_schema(f);
+    Record *r = fixture_create(f, "posts", "{'title':'x'}"), *unused;
+    RecordChange create = fixture_change(f, "posts", S(""), "{'title':'x'}", fixture_guest(f));
+    RecordChange change = fixture_change(f, "posts", record_id(r), "{'n':1}", fixture_guest(f));
+
+    set_rule(f, "listRule", "''");
+    check_ok("create", change_create(&f->app, f->a, old, &create, &unused));
+    check_ok("update", change_update(&f->app, f->a, old, &change, &unused));
+    set_rule(f, "createRule", "null");
+    set_rule(f, "updateRule", "null");
+    set_rule(f, "deleteRule", "null");
+    check_status("create", change_create(&f->app, f->a, old, &create, &unused), 403);
+    check_status("update", change_update(&f->app, f->a, old, &change, &unused), 403);
+    check_status("delete", change_delete(&f->app, f->a, old, &change), 403);
+
+    set_rule(f, "createRule", "''");
+    fixture_collection(f, "{'name':'posts','fields':[{'name':'other','type':'text'}]}");
+    check_ok("fields gone", change_create(&f->app, f->a, old, &create, &unused));
+}
+
+/* ---- many at once ---- */
+
+#define THREADS 4
+#define ROUNDS  40
+
+typedef struct {
+    Fixture *f;
+    const Collection *c;
+    Str id;
+    int failed;
+} Adder;
+
+/* Each thread has arenas of its own; the row is read, prepared and found
+ * changed all the time. */
+static void *add_many(void *arg)
+{
+    Adder *adder = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        Arena *a = arena_create("adder", 0);
+        Json *data = json_new_object(a);
+        json_set_number(a, data, S("n+"), 1);
+        RecordChange change = {
+            .collection = adder->c, .id = adder->id, .data = data, .as_system = true};
+        Record *r;
+        if (record_update(&adder->f->app, a, &change, &r)) adder->failed++;
+        arena_destroy(a);
+    }
+    return NULL;
+}
+
+static void increments_add_up(void **state)
+{
+    Fixture *f = *state;
+    make_posts(f);
+    f->app.listener_count = 0;
+    Record *r = fixture_create(f, "posts", "{'title':'x'}");
+    Adder adders[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        adders[i] = (Adder){f, fixture_find(f, "posts"), record_id(r), 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, add_many, &adders[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        check_int("failed", adders[i].failed, 0);
+    }
+    Record *row = fixture_row(f, "posts", record_id(r));
+    check_int("sum", record_value(row, S("n"))->integer, THREADS * ROUNDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +592,8 @@ int main(void)
         test_with_app(ids_over_auth_collections),
         test_with_app(single_columns),
         test_with_app(schema_race),
+        test_with_app(stale_schema),
+        test_with_app(increments_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
