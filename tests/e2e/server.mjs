@@ -35,6 +35,7 @@ export function freePort() {
   });
 }
 
+process.setMaxListeners(0);
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 /** Polls until `what()` is truthy; fails after `ms`. */
@@ -108,12 +109,22 @@ export async function startServer(options = {}) {
     },
     /** Stops gently; removes the folder unless it was given or is kept. */
     async stop({ signal = 'SIGTERM', keep = !!options.dir } = {}) {
+      child.ref();
       if (server.exited === null) child.kill(signal);
       const code = await server.done;
       if (!keep) rmSync(dir, { recursive: true, force: true });
       return code;
     },
   };
+  // A test that fails before its clean-up must not keep the run waiting, nor leave a server behind.
+  child.unref();
+  child.stdout.unref();
+  child.stderr.unref();
+  process.once('exit', () => {
+    for (const pid of [...server.workers(), child.pid]) {
+      try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ }
+    }
+  });
   server.done = new Promise((resolve) => child.on('exit', (code, signal) => {
     server.exited = signal ?? code;
     resolve(server.exited);

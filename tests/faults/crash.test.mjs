@@ -70,6 +70,7 @@ test(`kill -9, ${ROUNDS} rounds: nothing acknowledged is lost, nothing deleted c
     if (round % 2 === 0) {
       process.kill(worker, 'SIGKILL');
     } else {
+      server.child.ref();
       server.child.kill('SIGKILL');
       process.kill(worker, 'SIGKILL');
       await server.done;

@@ -34,6 +34,7 @@ test('SIGTERM: requests in flight finish, exit status 0', async () => {
 test('the worker ends with a supervisor that was killed', async () => {
   const other = await startServer();
   const [worker] = other.workers();
+  other.child.ref();
   other.child.kill('SIGKILL');
   await until(() => {
     try {

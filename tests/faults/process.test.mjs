@@ -1,0 +1,120 @@
+// process.test.mjs - what the process may do, what clocks do to it, what its answers betray.
+import assert from 'node:assert/strict';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { failure, request, startServer } from '../e2e/server.mjs';
+import { makeNotes, percentile } from './faults.mjs';
+
+const status = (pid) => Object.fromEntries(readFileSync(`/proc/${pid}/status`, 'utf8').split('\n').map((l) => l.split(/:\s+/)));
+
+test('the worker has no capabilities and can get no new ones; its files are its own', async () => {
+  const root = process.getuid() === 0;
+  const dir = mkdtempSync(join(tmpdir(), 'croft-user-'));
+  mkdirSync(join(dir, 'data'), { mode: 0o700 });
+  const nobody = 65534;
+  const server = await (async () => {
+    if (!root) return startServer({ dir });
+    for (const d of [dir, join(dir, 'data')]) chownSync(d, nobody, nobody);
+    return startServer({ dir, owner: false, flags: ['--user', 'nobody'] });
+  })();
+  const [worker] = server.workers();
+  const s = status(worker);
+  assert.equal(s.NoNewPrivs, '1');
+  assert.match(s.CapEff, /^0+$/);
+  if (root) {
+    assert.deepEqual(s.Uid.split('\t').map(Number), [nobody, nobody, nobody, nobody]);
+    assert.match(s.CapPrm, /^0+$/);
+    assert.match(s.CapBnd, /^0+$/);
+  }
+  assert.match(readFileSync(`/proc/${worker}/limits`, 'utf8'), /Max core file size\s+0\s/);
+  assert.equal(statSync(join(server.data, 'data.db')).mode & 0o077, 0);
+  assert.equal(statSync(server.data).mode & 0o077, 0);
+  await server.stop({ keep: true });
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test('clocks that jump: no crash, ids stay unique, timeouts do not care', { timeout: 60e3 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'croft-clock-'));
+  const stamp = join(dir, 'clock');
+  const set = (offset) => writeFileSync(stamp, `${offset}\n`);
+  set('+0');
+  const server = await startServer({ dir, env: {
+    LD_PRELOAD: '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1', FAKETIME_TIMESTAMP_FILE: stamp, FAKETIME_NO_CACHE: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1' } });
+  const admin = await server.admin();
+  await makeNotes(admin);
+  const ids = new Set();
+  const write = async () => {
+    for (let i = 0; i < 50; i++) ids.add((await server.client().collection('notes').create({ n: i, key: `${ids.size}-${i}` })).id);
+  };
+  const pb = server.client();
+  await pb.collection('users').create({ email: 'c@example.com', password: '12345678', passwordConfirm: '12345678' });
+  await write();
+  for (const offset of ['-1h', '+1d', '-1d', '+12y', '+0']) { // 12 years: beyond January 2038
+    set(offset);
+    await write();
+    assert.equal((await server.request('GET', '/api/health')).status, 200);
+    await pb.collection('users').authWithPassword('c@example.com', '12345678');
+    assert.equal((await pb.collection('users').authRefresh()).record.email, 'c@example.com');
+  }
+  assert.equal(ids.size, 300);
+  set('+6d'); // tokens are good for five days
+  await failure(pb.collection('users').authRefresh(), 401);
+  assert.equal(server.workers().length, 1);
+  await server.stop({ keep: true });
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test('a sign-in tells by nothing whether the user exists, not even by its time', { timeout: 120e3 }, async () => {
+  const server = await startServer();
+  const admin = await server.admin();
+  const COUNT = Number(process.env.FAULT_LOGINS) || 80;
+  for (let i = 0; i < COUNT; i++)
+    await admin.collection('users').create({ email: `known${i}@example.com`, password: '12345678', passwordConfirm: '12345678' });
+  const times = { known: [], nobody: [] };
+  const answers = new Set();
+  for (let i = 0; i < COUNT; i++)
+    for (const name of i % 2 ? ['known', 'nobody'] : ['nobody', 'known']) {
+      const start = performance.now();
+      const r = await request(server.port, 'POST', '/api/collections/users/auth-with-password', { body: { identity: `${name}${i}@example.com`, password: 'wrong-one' } });
+      times[name].push(performance.now() - start);
+      answers.add(JSON.stringify([r.status, r.body, Object.keys(r.headers).sort()]));
+    }
+  assert.equal(answers.size, 1);
+  const [known, nobody] = [percentile(times.known, 0.5), percentile(times.nobody, 0.5)];
+  console.log(`# sign-in, median: ${known.toFixed(2)} ms known, ${nobody.toFixed(2)} ms unknown`);
+  assert.ok(Math.abs(known / nobody - 1) < 0.1, `${known} against ${nobody} ms`);
+  await server.stop();
+});
+
+test('errors name nothing internal', async () => {
+  const server = await startServer();
+  const admin = await server.admin();
+  await makeNotes(admin);
+  const answers = await Promise.all([
+    request(server.port, 'GET', '/api/collections/notes/records?filter=%28%28%28'),
+    request(server.port, 'GET', '/api/collections/notes/records?sort=%27'),
+    request(server.port, 'GET', '/api/files/notes/x/..%2f..%2fdata.db'),
+    request(server.port, 'POST', '/api/collections/notes/records', { headers: { 'Content-Type': 'application/json' }, body: '{"key":' }),
+    request(server.port, 'POST', '/api/collections/notes/records', { body: { key: 'a'.repeat(200) } }),
+    request(server.port, 'GET', '/nope'),
+  ]);
+  for (const r of answers) {
+    assert.ok(r.status >= 400 && r.status < 500);
+    assert.doesNotMatch(r.body, /SELECT|sqlite|\/tmp|\.c:|croft_data|errno|near "/i);
+    assert.equal(r.headers.server, undefined);
+    assert.equal(r.headers['x-powered-by'], undefined);
+  }
+  await server.stop();
+});
+
+test('before there is an owner, only this machine is listened to', async () => {
+  const server = await startServer({ owner: false });
+  const listening = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((l) => l.trim().split(/\s+/)).filter((f) => f[3] === '0A')
+    .map((f) => f[1].split(':')).filter(([, port]) => parseInt(port, 16) === server.port);
+  assert.ok(listening.length > 0);
+  assert.ok(listening.every(([address]) => address === '0100007F'));
+  await server.stop();
+});
