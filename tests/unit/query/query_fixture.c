@@ -58,8 +58,8 @@ int query_setup(void **state)
     t->base->db->config.read_budget_us = 20000000; /* nothing is run twice */
     test_db_open(t->base->db);
     t->arena = a;
-    check_ok("store", schema_store_open(a, t->base->db->db, query_compile_schema, NULL,
-                                        &t->base->store));
+    check_ok("store",
+             schema_store_open(a, t->base->db->db, query_compile_schema, NULL, &t->base->store));
     for (size_t i = 0; i < COUNT(QUERY_COLLECTIONS); i++) {
         Error *err = test_save(t->base, QUERY_COLLECTIONS[i].target, QUERY_COLLECTIONS[i].json);
         for (; err; err = err->next)
@@ -170,10 +170,9 @@ static Error *read_ids(Asking *x, Tx *tx, Str ids[IDS_MAX], size_t *count)
     const QueryCase *ask = x->ask;
     static const Str ID = STR_INIT("id");
     Stmt *stmt;
-    Error *err = tx_prepare(tx,
-                            select_rows_sql(x->select, &ID, 1, ask->limit > 0 ? ask->limit : -1,
-                                            ask->offset),
-                            &stmt);
+    Error *err = tx_prepare(
+        tx, select_rows_sql(x->select, &ID, 1, ask->limit > 0 ? ask->limit : -1, ask->offset),
+        &stmt);
     if (err) return err;
     select_bind(x->select, stmt);
     for (;;) {
@@ -295,8 +294,8 @@ static Error *match_work(Tx *tx, void *arg)
     qsort(ids, count, sizeof ids[0], by_bytes);
     for (size_t i = 0; i < count; i++) {
         bool matches = false;
-        err = rule_matches_row(tx, m->t->schema, m->collection, m->rule, ids[i], &m->info,
-                               &matches);
+        err =
+            rule_matches_row(tx, m->t->schema, m->collection, m->rule, ids[i], &m->info, &matches);
         if (err) return err;
         if (!matches) continue;
         if (m->out.len > 0) buf_char(&m->out, ' ');

@@ -26,8 +26,8 @@ typedef enum { AS_GUEST, AS_ANN, AS_BOB, AS_CY, AS_ROOT } QueryCaller;
 typedef struct {
     const char *collection;
     QueryCaller caller;
-    const char *rule, *filter, *sort; /* ids come in the order of `sort`, else in their own */
-    const char *context, *method;     /* "default", "GET" */
+    const char *rule, *filter, *sort;   /* ids come in the order of `sort`, else in their own */
+    const char *context, *method;       /* "default", "GET" */
     const char *query, *headers, *body; /* JSON objects */
     int64_t now_ms;
     int64_t limit, offset;

@@ -39,40 +39,101 @@ static uint64_t number_from_env(const char *name, uint64_t otherwise)
 /* ---- what rules are made of ---- */
 
 static const char *const TEXTS[] = {
-    "''", "'a'", "'A'", "'ab'", "'b'", "'5'", "'5.0'", "'05'", "' 5'", "'-1'", "'0'", "'1e2'",
-    "'true'", "'null'", "'news'", "'u1'", "'o1'", "'2024-01-01 00:00:00.000Z'", "'2024-06'", "'%'",
-    "'_'", "'a%'", "'%a'", "'a_'", "'%a_%'", "'\\\\%'", "'a\\\\'", "'\xc3\xa4'", "'\xc3\x84%'",
-    "'9007199254740993'", "'a b'", "'\\n'", "'[\"a\"]'", "'Ann'",
+    "''",        "'a'",     "'A'",       "'ab'",       "'b'",         "'5'",
+    "'5.0'",     "'05'",    "' 5'",      "'-1'",       "'0'",         "'1e2'",
+    "'true'",    "'null'",  "'news'",    "'u1'",       "'o1'",        "'2024-01-01 00:00:00.000Z'",
+    "'2024-06'", "'%'",     "'_'",       "'a%'",       "'%a'",        "'a_'",
+    "'%a_%'",    "'\\\\%'", "'a\\\\'",   "'\xc3\xa4'", "'\xc3\x84%'", "'9007199254740993'",
+    "'a b'",     "'\\n'",   "'[\"a\"]'", "'Ann'",
 };
 static const char *const NUMBERS[] = {
-    "0", "1", "5", "-1", "0.5", "5.0", "20", "100", "9007199254740993", "-0", "12345678901234567890",
-    "0.1", "1704067200000",
+    "0",
+    "1",
+    "5",
+    "-1",
+    "0.5",
+    "5.0",
+    "20",
+    "100",
+    "9007199254740993",
+    "-0",
+    "12345678901234567890",
+    "0.1",
+    "1704067200000",
 };
 static const char *const WORDS[] = {"true", "false", "null"};
 static const char *const PLAIN_COLUMNS[] = {
-    "title", "views", "active", "published", "kind", "author", "code", "role", "org", "id", "secret",
+    "title", "views", "active", "published", "kind",   "author",
+    "code",  "role",  "org",    "id",        "secret",
 };
 static const char *const OTHER_COLUMNS[] = {
-    "tags", "editors", "docs", "data", "data.x.y", "data.list.0", "loc.lat", "title:lower",
-    "tags:length", "tags:each", "editors:each", "author:length", "author.name", "author.org.title",
-    "editors.name", "comments_via_post.stars", "comments_via_post.body", "details_via_post.summary",
-    "@collection.bans.user", "@collection.members:m.org", "strftime('%Y', published)",
-    "geoDistance(loc.lon, loc.lat, 1, 2)", "author.salary", "kind:each",
+    "tags",
+    "editors",
+    "docs",
+    "data",
+    "data.x.y",
+    "data.list.0",
+    "loc.lat",
+    "title:lower",
+    "tags:length",
+    "tags:each",
+    "editors:each",
+    "author:length",
+    "author.name",
+    "author.org.title",
+    "editors.name",
+    "comments_via_post.stars",
+    "comments_via_post.body",
+    "details_via_post.summary",
+    "@collection.bans.user",
+    "@collection.members:m.org",
+    "strftime('%Y', published)",
+    "geoDistance(loc.lon, loc.lat, 1, 2)",
+    "author.salary",
+    "kind:each",
 };
 static const char *const REQUEST_PARTS[] = {
-    "@request.auth.id", "@request.auth.verified", "@request.auth.collectionName",
-    "@request.auth.email", "@request.auth.emailVisibility", "@request.auth.nope",
-    "@request.auth.id:lower", "@request.method", "@request.context", "@request.query.q",
-    "@request.query.n:lower", "@request.query.q:isset", "@request.headers.x_token",
-    "@request.body.title", "@request.body.title:isset", "@request.body.views", "@request.body.active",
-    "@request.body.tags", "@request.body.tags:length", "@request.body.kind:length",
-    "@request.body.data", "@request.body.data.x", "@request.body.data.x.0", "@request.body.other",
-    "@request.body.loc.lat", "@request.body.author", "@now", "@todayStart", "@year", "@month",
+    "@request.auth.id",
+    "@request.auth.verified",
+    "@request.auth.collectionName",
+    "@request.auth.email",
+    "@request.auth.emailVisibility",
+    "@request.auth.nope",
+    "@request.auth.id:lower",
+    "@request.method",
+    "@request.context",
+    "@request.query.q",
+    "@request.query.n:lower",
+    "@request.query.q:isset",
+    "@request.headers.x_token",
+    "@request.body.title",
+    "@request.body.title:isset",
+    "@request.body.views",
+    "@request.body.active",
+    "@request.body.tags",
+    "@request.body.tags:length",
+    "@request.body.kind:length",
+    "@request.body.data",
+    "@request.body.data.x",
+    "@request.body.data.x.0",
+    "@request.body.other",
+    "@request.body.loc.lat",
+    "@request.body.author",
+    "@now",
+    "@todayStart",
+    "@year",
+    "@month",
 };
 static const char *const ROW_REQUEST_PARTS[] = {
-    "@request.auth.org", "@request.auth.org.title", "@request.auth.posts_via_author.title",
-    "@request.body.author.org", "@request.body.editors.name", "@request.body.tags:each",
-    "@request.body.title:changed", "@request.body.views:changed", "@request.body.tags:changed",
+    "@request.auth.org",
+    "@request.auth.org.title",
+    "@request.auth.posts_via_author.title",
+    "@request.body.author.org",
+    "@request.body.editors.name",
+    "@request.body.tags:each",
+    "@request.body.title:changed",
+    "@request.body.views:changed",
+    "@request.body.tags:changed",
 };
 static const char *const SIGNS[] = {"=",  "!=",  ">",  ">=",  "<",  "<=",  "~",  "!~",
                                     "?=", "?!=", "?>", "?>=", "?<", "?<=", "?~", "?!~"};
@@ -81,13 +142,25 @@ static const char *const SIGNS[] = {"=",  "!=",  ">",  ">=",  "<",  "<=",  "~", 
 static const char *operand(void)
 {
     switch (below(12)) {
-    case 0: case 1: return PICK(TEXTS);
-    case 2: return PICK(NUMBERS);
-    case 3: return PICK(WORDS);
-    case 4: case 5: case 6: case 7: return PICK(PLAIN_COLUMNS);
-    case 8: case 9: return PICK(REQUEST_PARTS);
-    case 10: return PICK(ROW_REQUEST_PARTS);
-    default: return PICK(OTHER_COLUMNS);
+    case 0:
+    case 1:
+        return PICK(TEXTS);
+    case 2:
+        return PICK(NUMBERS);
+    case 3:
+        return PICK(WORDS);
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+        return PICK(PLAIN_COLUMNS);
+    case 8:
+    case 9:
+        return PICK(REQUEST_PARTS);
+    case 10:
+        return PICK(ROW_REQUEST_PARTS);
+    default:
+        return PICK(OTHER_COLUMNS);
     }
 }
 
@@ -107,26 +180,30 @@ static void expression(Buf *out, int depth)
         if (i > 0) buf_add(out, below(2) ? S(" && ") : S(" || "));
         bool group = depth < 2 && below(4) == 0;
         if (group) buf_char(out, '(');
-        if (group) expression(out, depth + 1);
-        else comparison(out);
+        if (group)
+            expression(out, depth + 1);
+        else
+            comparison(out);
         if (group) buf_char(out, ')');
     }
 }
 
 static const QueryCase REQUESTS[] = {
-    {.caller = AS_GUEST},
-    {.caller = AS_ANN, .method = "POST", .query = "{\"q\":\"\",\"n\":\"A\"}"},
-    {.caller = AS_BOB,
+    {.caller = AS_GUEST                  },
+    {                                 .caller = AS_ANN, .method = "POST", .query = "{\"q\":\"\",\"n\":\"A\"}"},
+    {                                 .caller = AS_BOB,
      .query = "{\"q\":\"5\"}",
      .headers = "{\"x_token\":\"a%\"}",
      .body = "{\"title\":\"a\",\"views\":\"5\",\"active\":true,\"tags\":[\"a\",\"b\"],"
              "\"kind\":\"news\",\"data\":{\"x\":[1,null,\"t\"]},\"other\":\"A\",\"author\":\"u1\","
              "\"editors\":[\"u1\",\"u2\"],\"loc\":{\"lon\":1,\"lat\":2.5}}"},
-    {.caller = AS_CY,
+    { .caller = AS_CY,
      .headers = "{\"x_token\":\"_\"}",
      .body = "{\"title\":null,\"views\":0,\"active\":false,\"tags\":[],\"kind\":\"\",\"data\":null,"
              "\"other\":5.5,\"author\":\"\",\"editors\":[]}"},
-    {.caller = AS_ROOT, .context = "batch", .body = "{\"title\":\"%\",\"tags\":\"b\",\"views\":-1}"},
+    {                .caller = AS_ROOT,
+     .context = "batch",
+     .body = "{\"title\":\"%\",\"tags\":\"b\",\"views\":-1}"},
 };
 
 /* ---- records with values that are easily taken for others ---- */
@@ -171,9 +248,12 @@ static DbValue column_value(Arena *a, Stmt *stmt, int column)
 {
     DbType type = stmt_type(stmt, column);
     DbValue v = {.type = type};
-    if (type == DB_INTEGER) v.integer = stmt_i64(stmt, column);
-    else if (type == DB_REAL) v.real = stmt_double(stmt, column);
-    else if (type != DB_NULL) v.text = arena_copy(a, stmt_str(stmt, column));
+    if (type == DB_INTEGER)
+        v.integer = stmt_i64(stmt, column);
+    else if (type == DB_REAL)
+        v.real = stmt_double(stmt, column);
+    else if (type != DB_NULL)
+        v.text = arena_copy(a, stmt_str(stmt, column));
     return v;
 }
 
@@ -255,14 +335,13 @@ static void check_rule(Property *p, Str text, Tally *tally)
     p->rule = rule;
     check_ok(arena_cstr(p->scratch, text), db_read(p->t->base->db->db, p->scratch, ask_sql, p));
 
-    EvalResult before =
-        filter_eval(rule, p->scratch, p->t->schema, p->posts, &p->info, NULL, NULL);
+    EvalResult before = filter_eval(rule, p->scratch, p->t->schema, p->posts, &p->info, NULL, NULL);
     for (size_t i = 0; i < p->row_count; i++) {
         compare(p, text, "without the row", i, before);
         RowSource source = {.record = &p->rows[i]};
         if (below(8) == 0) source.withheld = &p->posts->fields[below(p->posts->field_count)];
-        EvalResult verdict = filter_eval(rule, p->scratch, p->t->schema, p->posts, &p->info,
-                                         row_value, &source);
+        EvalResult verdict =
+            filter_eval(rule, p->scratch, p->t->schema, p->posts, &p->info, row_value, &source);
         compare(p, text, "with the row", i, verdict);
         if (before != EVAL_UNKNOWN && !source.withheld) assert_true(verdict == before);
         tally->asked++;
@@ -311,12 +390,18 @@ typedef struct {
 
 static Str sql_of(Arena *a, size_t op, bool left_empty, bool right_empty)
 {
-    static const char *const PLAIN[] = {
-        "?1 = ?2", "?1 IS NOT ?2", "?1 > ?2", "?1 >= ?2", "?1 < ?2", "?1 <= ?2",
-        "?1 LIKE ?2 ESCAPE '\\'", "?1 NOT LIKE ?2 ESCAPE '\\'"};
+    static const char *const PLAIN[] = {"?1 = ?2",
+                                        "?1 IS NOT ?2",
+                                        "?1 > ?2",
+                                        "?1 >= ?2",
+                                        "?1 < ?2",
+                                        "?1 <= ?2",
+                                        "?1 LIKE ?2 ESCAPE '\\'",
+                                        "?1 NOT LIKE ?2 ESCAPE '\\'"};
     bool equality = op < 2;
     if (equality && left_empty && right_empty)
-        return op == 0 ? S("SELECT ?1 IS ?1 AND ?2 IS ?2") : S("SELECT ?1 IS NOT ?1 OR ?2 IS NOT ?2");
+        return op == 0 ? S("SELECT ?1 IS ?1 AND ?2 IS ?2")
+                       : S("SELECT ?1 IS NOT ?1 OR ?2 IS NOT ?2");
     return str_printf(a, "SELECT %s", PLAIN[op]);
 }
 
@@ -367,7 +452,9 @@ static bool sqlite_says(QueryFixture *t, Arena *a, size_t op, const DbValue *lef
                         const DbValue *right)
 {
     bool le = is_empty(left), re = is_empty(right);
-    Judgement j = {.sql = sql_of(a, op, le, re), .values = {*left, *right}};
+    Judgement j = {
+        .sql = sql_of(a, op, le, re), .values = {*left, *right}
+    };
     bool like = op >= 6;
     /* beside a known value an empty one is '' */
     if (op < 2 && le) j.values[0] = DB_VALUE_TEXT(S(""));
@@ -390,16 +477,16 @@ static void check_constants(QueryFixture *t, Arena *a, const Constant *left, siz
     Str text = str_printf(a, "%s %s %s", left->text, SIGNS[op], right->text);
     const char *name = arena_cstr(a, text);
     bool expected = sqlite_says(t, a, op, &left->value, &right->value);
-    RequestInfo info = query_request(
-        t, &(QueryCase){.caller = AS_CY, .body = "{\"n\":0,\"t\":\"aB\",\"list\":[],\"no\":false}"});
+    RequestInfo info =
+        query_request(t, &(QueryCase){.caller = AS_CY,
+                                      .body = "{\"n\":0,\"t\":\"aB\",\"list\":[],\"no\":false}"});
 
     Filter *rule;
     check_ok(name, filter_parse(a, text, &rule));
     EvalResult verdict = filter_eval(rule, a, t->schema, posts, &info, NULL, NULL);
     if (verdict != EVAL_UNKNOWN) check_bool(name, verdict == EVAL_TRUE, expected);
-    QueryCase ask = {.rule = name,
-                     .caller = AS_CY,
-                     .body = "{\"n\":0,\"t\":\"aB\",\"list\":[],\"no\":false}"};
+    QueryCase ask = {
+        .rule = name, .caller = AS_CY, .body = "{\"n\":0,\"t\":\"aB\",\"list\":[],\"no\":false}"};
     check_bool(name, query_ids(t, &ask).len > 0, expected);
 }
 
@@ -407,30 +494,30 @@ static void constants_compare_as_in_sqlite(void **state)
 {
     QueryFixture *t = *state;
     const Constant constants[] = {
-        {"null", DB_VALUE_NULL},
-        {"@request.body.missing", DB_VALUE_NULL},
-        {"''", DB_VALUE_TEXT(S(""))},
-        {"true", DB_VALUE_INT(1)},
-        {"@request.body.no", DB_VALUE_INT(0)},
-        {"@request.body.n", DB_VALUE_REAL(0)},
-        {"-1", DB_VALUE_REAL(-1)},
-        {"0.1", DB_VALUE_REAL(0.1)},
-        {"9007199254740993", DB_VALUE_REAL(9007199254740992.0)},
-        {"'0'", DB_VALUE_TEXT(S("0"))},
-        {"'a'", DB_VALUE_TEXT(S("a"))},
-        {"@request.body.t", DB_VALUE_TEXT(S("aB"))},
-        {"'a%'", DB_VALUE_TEXT(S("a%"))},
-        {"'_b'", DB_VALUE_TEXT(S("_b"))},
-        {"'%_b'", DB_VALUE_TEXT(S("%_b"))},
-        {"'a\\%'", DB_VALUE_TEXT(S("a\\%"))},
-        {"'%a\\%'", DB_VALUE_TEXT(S("%a\\%"))},
-        {"'\\\\'", DB_VALUE_TEXT(S("\\"))},
-        {"'%\\\\'", DB_VALUE_TEXT(S("%\\"))},
-        {"'%\\\\x'", DB_VALUE_TEXT(S("%\\x"))},
-        {"'\xc3\x84%'", DB_VALUE_TEXT(S("\xc3\x84%"))},
-        {"'\xc3\xa4'", DB_VALUE_TEXT(S("\xc3\xa4"))},
-        {"'%_'", DB_VALUE_TEXT(S("%_"))},
-        {"@request.body.list", DB_VALUE_TEXT(S("[]"))},
+        {"null",                  DB_VALUE_NULL                    },
+        {"@request.body.missing", DB_VALUE_NULL                    },
+        {"''",                    DB_VALUE_TEXT(S(""))             },
+        {"true",                  DB_VALUE_INT(1)                  },
+        {"@request.body.no",      DB_VALUE_INT(0)                  },
+        {"@request.body.n",       DB_VALUE_REAL(0)                 },
+        {"-1",                    DB_VALUE_REAL(-1)                },
+        {"0.1",                   DB_VALUE_REAL(0.1)               },
+        {"9007199254740993",      DB_VALUE_REAL(9007199254740992.0)},
+        {"'0'",                   DB_VALUE_TEXT(S("0"))            },
+        {"'a'",                   DB_VALUE_TEXT(S("a"))            },
+        {"@request.body.t",       DB_VALUE_TEXT(S("aB"))           },
+        {"'a%'",                  DB_VALUE_TEXT(S("a%"))           },
+        {"'_b'",                  DB_VALUE_TEXT(S("_b"))           },
+        {"'%_b'",                 DB_VALUE_TEXT(S("%_b"))          },
+        {"'a\\%'",                DB_VALUE_TEXT(S("a\\%"))         },
+        {"'%a\\%'",               DB_VALUE_TEXT(S("%a\\%"))        },
+        {"'\\\\'",                DB_VALUE_TEXT(S("\\"))           },
+        {"'%\\\\'",               DB_VALUE_TEXT(S("%\\"))          },
+        {"'%\\\\x'",              DB_VALUE_TEXT(S("%\\x"))         },
+        {"'\xc3\x84%'",           DB_VALUE_TEXT(S("\xc3\x84%"))    },
+        {"'\xc3\xa4'",            DB_VALUE_TEXT(S("\xc3\xa4"))     },
+        {"'%_'",                  DB_VALUE_TEXT(S("%_"))           },
+        {"@request.body.list",    DB_VALUE_TEXT(S("[]"))           },
     };
     Arena *a = arena_create("constants", 64 << 20);
     for (size_t i = 0; i < COUNT(constants); i++) {

@@ -9,93 +9,93 @@
 static const struct {
     const char *name, *filter;
 } REFUSED[] = {
-    {"blanks only", "   "},
-    {"comment only", "// x"},
-    {"comments and blanks", " // x\n // y\n"},
-    {"brackets only", "()"},
-    {"no right side", "title ="},
-    {"no left side", "= 1"},
-    {"no sign", "title"},
-    {"bool alone", "active"},
-    {"open bracket", "(title = \"a\""},
-    {"closing bracket", "title = \"a\")"},
-    {"closing bracket first", ")title = \"a\""},
-    {"unterminated text", "title = \"a"},
-    {"unterminated text, single", "title = 'a"},
-    {"text ends in its escape", "title = 'a\\'"},
-    {"doubled sign", "title == \"a\""},
-    {"turned sign", "title =! \"a\""},
-    {"unknown sign", "title <> \"a\""},
-    {"sign of three", "title ?? \"a\""},
-    {"any alone", "title ? \"a\""},
-    {"single and", "title = \"a\" & views = 1"},
-    {"single or", "title = \"a\" | views = 1"},
-    {"triple or", "title = \"a\" ||| views = 1"},
-    {"mixed join", "title = \"a\" &| views = 1"},
-    {"join first", "&& title = \"a\""},
-    {"join last", "title = \"a\" &&"},
-    {"join twice", "title = \"a\" && && views = 1"},
-    {"join missing", "title = \"a\" views = 1"},
-    {"word for a sign", "title like \"a\""},
-    {"word for a join", "title = \"a\" and views = 1"},
-    {"not", "not title = \"a\""},
-    {"semicolon", "title = \"a\"; views = 1"},
-    {"bracket list", "title = [1]"},
-    {"placeholder", "title = {:x}"},
-    {"plus", "views + 1 = 2"},
-    {"star", "title = *"},
-    {"unicode name", "t\xc3\xaftle = 1"},
-    {"control byte", "title = \"a\" \x01"},
-    {"exponent", "views = 1e3"},
-    {"leading dot", "views = .5"},
-    {"trailing dot", "views = 5."},
-    {"plus sign", "views = +5"},
-    {"minus alone", "views = -"},
-    {"name ends in a dot", "author. = 1"},
-    {"name ends in a colon", "title: = 1"},
-    {"two dots", "author..name = 1"},
-    {"at alone", "@ = 1"},
-    {"hash alone", "# = 1"},
-    {"underscore alone", "_ = 1"},
-    {"unknown field", "foo = 1"},
-    {"unknown field behind or", "title = 'a' || foo = 1"},
-    {"unknown field behind false", "1 = 2 && foo = 1"},
-    {"unknown field behind true", "1 = 1 || foo = 1"},
-    {"field in another case", "Title = 'a'"},
-    {"no column", "collectionName = 'posts'"},
-    {"no column 2", "expand = 'posts'"},
-    {"text is no relation", "title.x = 1"},
-    {"number is no relation", "views.x = 1"},
-    {"unknown field of a relation", "author.foo = 1"},
-    {"unknown back relation", "author.posts_via_foo.x = 1"},
-    {"back relation of another target", "comments_via_author.x = 1"},
-    {"unknown collection of a back relation", "foo_via_post.x = 1"},
-    {"back relation alone", "comments_via_post = 1"},
-    {"unknown modifier", "title:upper = \"A\""},
-    {"two modifiers", "title:lower:lower = \"a\""},
-    {"modifier in the middle", "author:lower.name = \"a\""},
-    {"unknown macro", "@nope = 1"},
-    {"macro with a field", "@now.x = 1"},
-    {"macro in another case", "@NOW = 1"},
-    {"unknown function", "foo(1) = 1"},
-    {"function in another case", "GeoDistance(1,2,3,4) = 1"},
-    {"function without brackets", "geoDistance = 1"},
-    {"function not closed", "strftime('%Y' = 1"},
-    {"comma first", "strftime(,'%Y') = 1"},
-    {"two commas", "strftime('%Y',,'now') = 1"},
-    {"three of four arguments", "geoDistance(1,2,3) < 1"},
-    {"five of four arguments", "geoDistance(1,2,3,4,5) < 1"},
-    {"text arguments", "geoDistance(\"1\",2,3,4) < 1"},
-    {"function arguments", "geoDistance(strftime('%Y'),2,3,4) < 1"},
-    {"no format", "strftime() = 1"},
-    {"format is a field", "strftime(title) = 1"},
-    {"format is a number", "strftime(1) = 1"},
-    {"modifier is a field", "strftime('%Y', published, title) = 1"},
+    {"blanks only",                           "   "                                  },
+    {"comment only",                          "// x"                                 },
+    {"comments and blanks",                   " // x\n // y\n"                       },
+    {"brackets only",                         "()"                                   },
+    {"no right side",                         "title ="                              },
+    {"no left side",                          "= 1"                                  },
+    {"no sign",                               "title"                                },
+    {"bool alone",                            "active"                               },
+    {"open bracket",                          "(title = \"a\""                       },
+    {"closing bracket",                       "title = \"a\")"                       },
+    {"closing bracket first",                 ")title = \"a\""                       },
+    {"unterminated text",                     "title = \"a"                          },
+    {"unterminated text, single",             "title = 'a"                           },
+    {"text ends in its escape",               "title = 'a\\'"                        },
+    {"doubled sign",                          "title == \"a\""                       },
+    {"turned sign",                           "title =! \"a\""                       },
+    {"unknown sign",                          "title <> \"a\""                       },
+    {"sign of three",                         "title ?? \"a\""                       },
+    {"any alone",                             "title ? \"a\""                        },
+    {"single and",                            "title = \"a\" & views = 1"            },
+    {"single or",                             "title = \"a\" | views = 1"            },
+    {"triple or",                             "title = \"a\" ||| views = 1"          },
+    {"mixed join",                            "title = \"a\" &| views = 1"           },
+    {"join first",                            "&& title = \"a\""                     },
+    {"join last",                             "title = \"a\" &&"                     },
+    {"join twice",                            "title = \"a\" && && views = 1"        },
+    {"join missing",                          "title = \"a\" views = 1"              },
+    {"word for a sign",                       "title like \"a\""                     },
+    {"word for a join",                       "title = \"a\" and views = 1"          },
+    {"not",                                   "not title = \"a\""                    },
+    {"semicolon",                             "title = \"a\"; views = 1"             },
+    {"bracket list",                          "title = [1]"                          },
+    {"placeholder",                           "title = {:x}"                         },
+    {"plus",                                  "views + 1 = 2"                        },
+    {"star",                                  "title = *"                            },
+    {"unicode name",                          "t\xc3\xaftle = 1"                     },
+    {"control byte",                          "title = \"a\" \x01"                   },
+    {"exponent",                              "views = 1e3"                          },
+    {"leading dot",                           "views = .5"                           },
+    {"trailing dot",                          "views = 5."                           },
+    {"plus sign",                             "views = +5"                           },
+    {"minus alone",                           "views = -"                            },
+    {"name ends in a dot",                    "author. = 1"                          },
+    {"name ends in a colon",                  "title: = 1"                           },
+    {"two dots",                              "author..name = 1"                     },
+    {"at alone",                              "@ = 1"                                },
+    {"hash alone",                            "# = 1"                                },
+    {"underscore alone",                      "_ = 1"                                },
+    {"unknown field",                         "foo = 1"                              },
+    {"unknown field behind or",               "title = 'a' || foo = 1"               },
+    {"unknown field behind false",            "1 = 2 && foo = 1"                     },
+    {"unknown field behind true",             "1 = 1 || foo = 1"                     },
+    {"field in another case",                 "Title = 'a'"                          },
+    {"no column",                             "collectionName = 'posts'"             },
+    {"no column 2",                           "expand = 'posts'"                     },
+    {"text is no relation",                   "title.x = 1"                          },
+    {"number is no relation",                 "views.x = 1"                          },
+    {"unknown field of a relation",           "author.foo = 1"                       },
+    {"unknown back relation",                 "author.posts_via_foo.x = 1"           },
+    {"back relation of another target",       "comments_via_author.x = 1"            },
+    {"unknown collection of a back relation", "foo_via_post.x = 1"                   },
+    {"back relation alone",                   "comments_via_post = 1"                },
+    {"unknown modifier",                      "title:upper = \"A\""                  },
+    {"two modifiers",                         "title:lower:lower = \"a\""            },
+    {"modifier in the middle",                "author:lower.name = \"a\""            },
+    {"unknown macro",                         "@nope = 1"                            },
+    {"macro with a field",                    "@now.x = 1"                           },
+    {"macro in another case",                 "@NOW = 1"                             },
+    {"unknown function",                      "foo(1) = 1"                           },
+    {"function in another case",              "GeoDistance(1,2,3,4) = 1"             },
+    {"function without brackets",             "geoDistance = 1"                      },
+    {"function not closed",                   "strftime('%Y' = 1"                    },
+    {"comma first",                           "strftime(,'%Y') = 1"                  },
+    {"two commas",                            "strftime('%Y',,'now') = 1"            },
+    {"three of four arguments",               "geoDistance(1,2,3) < 1"               },
+    {"five of four arguments",                "geoDistance(1,2,3,4,5) < 1"           },
+    {"text arguments",                        "geoDistance(\"1\",2,3,4) < 1"         },
+    {"function arguments",                    "geoDistance(strftime('%Y'),2,3,4) < 1"},
+    {"no format",                             "strftime() = 1"                       },
+    {"format is a field",                     "strftime(title) = 1"                  },
+    {"format is a number",                    "strftime(1) = 1"                      },
+    {"modifier is a field",                   "strftime('%Y', published, title) = 1" },
     {"eleven arguments",
      "strftime('%Y','now','+1 day','+1 day','+1 day','+1 day','+1 day','+1 day','+1 day','+1 day',"
-     "'+1 day') = ''"},
-    {"seven hops", "author.posts_via_author.author.posts_via_author.author.posts_via_author."
-                   "author.name = 'x'"},
+     "'+1 day') = ''"                                                                },
+    {"seven hops",                            "author.posts_via_author.author.posts_via_author.author.posts_via_author."
+                   "author.name = 'x'"                             },
 };
 
 static void refused(void **state)
@@ -116,9 +116,9 @@ static void errors_are_told_apart(void **state)
     QueryFixture *t = *state;
     Filter *f;
     check_code("parser", filter_parse(t->arena, S("title =="), &f), "filter_invalid");
-    Select *q = select_new(t->arena, db_dialect(t->base->db->db), t->schema,
-                           query_collection(t, "posts"),
-                           &(RequestInfo){.context = S("default"), .method = S("GET")});
+    Select *q =
+        select_new(t->arena, db_dialect(t->base->db->db), t->schema, query_collection(t, "posts"),
+                   &(RequestInfo){.context = S("default"), .method = S("GET")});
     check_code("field", select_where_client(q, S("nope = 1")), "filter_invalid");
 }
 
@@ -160,12 +160,16 @@ static void limits(void **state)
                 repeated(t, "title!='", "x", "", FILTER_MAX_BYTES - 8, "'"));
     check_limit(t, "brackets", brackets(t, FILTER_MAX_NESTING),
                 brackets(t, FILTER_MAX_NESTING + 1));
+    check_str("brackets side by side",
+              query_ids(t, &(QueryCase){.filter = repeated(t, "", "(views=5)", "||", 150, "")}),
+              "p1");
     check_limit(t, "arguments", repeated(t, "strftime('%Y','now',", "'+1 day'", ",", 8, ")!=''"),
                 repeated(t, "strftime('%Y','now',", "'+1 day'", ",", 9, ")!=''"));
-    check_limit(t, "hops",
-                "author.posts_via_author.author.posts_via_author.author.posts_via_author.title!='x'",
-                "author.posts_via_author.author.posts_via_author.author.posts_via_author.author."
-                "name!='x'");
+    check_limit(
+        t, "hops",
+        "author.posts_via_author.author.posts_via_author.author.posts_via_author.title!='x'",
+        "author.posts_via_author.author.posts_via_author.author.posts_via_author.author."
+        "name!='x'");
 }
 
 /* No function takes another one; the grammar does. */
@@ -175,8 +179,7 @@ static void functions_nest_a_little(void **state)
     Filter *f;
     check_ok("last", filter_parse(t->arena, S("f(g(h(1))) = 1"), &f));
     check_code("first", filter_parse(t->arena, S("f(g(h(i(1)))) = 1"), &f), "filter_invalid");
-    check_code("first, right", filter_parse(t->arena, S("1 = f(g(h(i())))"), &f),
-               "filter_invalid");
+    check_code("first, right", filter_parse(t->arena, S("1 = f(g(h(i())))"), &f), "filter_invalid");
 }
 
 /* Rules may be longer than clients' filters, but not have more comparisons. */
@@ -264,8 +267,10 @@ static Str filled(QueryFixture *t, const char *piece, const char *between, int m
         size_t before = b.len;
         if (i > 0) buf_add(&b, str_from(between));
         for (const char *p = piece; *p; p++) {
-            if (*p == '$') buf_i64(&b, i);
-            else buf_char(&b, *p);
+            if (*p == '$')
+                buf_i64(&b, i);
+            else
+                buf_char(&b, *p);
         }
         if (b.len <= FILTER_MAX_BYTES) continue;
         b.len = before;
@@ -278,33 +283,32 @@ static const struct {
     const char *name, *piece, *between;
     bool as_rule, accepted;
 } WORST[] = {
-    {"many columns", "views=$", "||", false, true},
-    {"many columns, and", "views!=$", "&&", false, true},
-    {"and within or", "views=$", "||id='x'&&", false, true},
-    {"many likes", "title~'%a%$%'", "||", false, true},
-    {"one path often", "editors.name!='$'", "&&", false, true},
-    {"each often", "tags:each!='$'", "&&", false, true},
-    {"both sides several", "editors.name=tags:each", "||", false, true},
+    {"many columns",          "views=$",                                                       "||",         false, true },
+    {"many columns, and",     "views!=$",                                                      "&&",         false, true },
+    {"and within or",         "views=$",                                                       "||id='x'&&", false, true },
+    {"many likes",            "title~'%a%$%'",                                                 "||",         false, true },
+    {"one path often",        "editors.name!='$'",                                             "&&",         false, true },
+    {"each often",            "tags:each!='$'",                                                "&&",         false, true },
+    {"both sides several",    "editors.name=tags:each",                                        "||",         false, true },
     {"long path often",
      "author.posts_via_author.editors.posts_via_editors.editors.posts_via_editors.title!='$'", "||",
-     false, true},
+     false,                                                                                                         true },
     {"long path, both sides",
      "editors.posts_via_editors.editors.posts_via_editors.title!="
-     "comments_via_post.post.comments_via_post.post.title", "||", false, true},
-    {"json often", "data.a.b.c.d.e.f.g.0.1.2.3='$'", "||", false, true},
-    {"functions often", "strftime('%Y',published,'+1 day')='$'", "||", false,
-     true},
-    {"distance often", "geoDistance(loc.lon,loc.lat,$,$)<1", "||", false, true},
-    {"guarded often", "drafts_via_post.text='$'", "||", false, true},
-    {"emails often", "editors.email!='$'", "||", false, true},
-    {"text of escapes", "title~'\\\\\\\\\\%\\_\\\\\\\\'", "||", false, true},
-    {"many tables", "@collection.posts:a$.title?='$'", "||", true, false},
-    {"many tables, all", "@collection.posts:a$.title='$'", "||", true, false},
-    {"many tables of lists", "@collection.posts:a$.editors.name?='$'", "||", true, false},
-    {"many items", "@collection.posts:a$.tags:each?='$'", "||", true, false},
-    {"few tables", "@collection.posts:a.title='$'", "||", true, true},
-    {"caller's relations", "@request.auth.posts_via_author.editors.name='$'", "||", true, true},
-    {"changed often", "@request.body.title:changed=true", "||", true, true},
+     "comments_via_post.post.comments_via_post.post.title",                                    "||",         false, true },
+    {"json often",            "data.a.b.c.d.e.f.g.0.1.2.3='$'",                                "||",         false, true },
+    {"functions often",       "strftime('%Y',published,'+1 day')='$'",                         "||",         false, true },
+    {"distance often",        "geoDistance(loc.lon,loc.lat,$,$)<1",                            "||",         false, true },
+    {"guarded often",         "drafts_via_post.text='$'",                                      "||",         false, true },
+    {"emails often",          "editors.email!='$'",                                            "||",         false, true },
+    {"text of escapes",       "title~'\\\\\\\\\\%\\_\\\\\\\\'",                                "||",         false, true },
+    {"many tables",           "@collection.posts:a$.title?='$'",                               "||",         true,  false},
+    {"many tables, all",      "@collection.posts:a$.title='$'",                                "||",         true,  false},
+    {"many tables of lists",  "@collection.posts:a$.editors.name?='$'",                        "||",         true,  false},
+    {"many items",            "@collection.posts:a$.tags:each?='$'",                           "||",         true,  false},
+    {"few tables",            "@collection.posts:a.title='$'",                                 "||",         true,  true },
+    {"caller's relations",    "@request.auth.posts_via_author.editors.name='$'",               "||",         true,  true },
+    {"changed often",         "@request.body.title:changed=true",                              "||",         true,  true },
 };
 
 static void worst_filters(void **state)
@@ -326,8 +330,8 @@ static void any_number_of_tables(void **state)
 {
     QueryFixture *t = *state;
     static const char *const PIECES[] = {
-        "@collection.posts:a$.title ?= '$'",         "@collection.posts:a$.editors.name ?= '$'",
-        "@collection.posts:a$.tags:each ?= '$'",     "@collection.posts:a$.editors.name = '$'",
+        "@collection.posts:a$.title ?= '$'",           "@collection.posts:a$.editors.name ?= '$'",
+        "@collection.posts:a$.tags:each ?= '$'",       "@collection.posts:a$.editors.name = '$'",
         "@collection.boards:a$.pins.editors.id = '$'", "@collection.posts:a$.author.name ?= '$'",
     };
     for (size_t i = 0; i < COUNT(PIECES); i++) {
@@ -348,9 +352,9 @@ static void any_number_of_tables(void **state)
 static void worst_nonsense(void **state)
 {
     QueryFixture *t = *state;
-    static const char *const PIECES[] = {"(",   ")",  "a.",  "&&", "=",   "'",   "\\", "//\n", "a=1(",
-                                         "f(",  "-",  "1.",  ":a", "@a.", "a,",  "%",  "\xff", "a=",
-                                         "((a=1)", "(1=1)&&("};
+    static const char *const PIECES[] = {"(",    ")",    "a.",   "&&", "=",      "'",       "\\",
+                                         "//\n", "a=1(", "f(",   "-",  "1.",     ":a",      "@a.",
+                                         "a,",   "%",    "\xff", "a=", "((a=1)", "(1=1)&&("};
     for (size_t i = 0; i < COUNT(PIECES); i++) {
         Str text = filled(t, PIECES[i], "", FILTER_MAX_COMPARISONS);
         while (text.len > 0 && text.len < FILTER_MAX_BYTES / 2)
@@ -371,8 +375,8 @@ static void worst_pattern(void **state)
     Filter *f;
     check_ok("parse", filter_parse(t->arena, str_from(pattern), &f));
     int64_t start = cpu_ns();
-    EvalResult verdict = filter_eval(f, t->arena, t->schema, query_collection(t, "posts"), &info,
-                                     NULL, NULL);
+    EvalResult verdict =
+        filter_eval(f, t->arena, t->schema, query_collection(t, "posts"), &info, NULL, NULL);
     assert_true(verdict != EVAL_TRUE);
     assert_true(cpu_ns() - start < COMPILE_MAX_NS);
 }
@@ -380,11 +384,14 @@ static void worst_pattern(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_query(refused),           test_with_query(errors_are_told_apart),
-        test_with_query(limits),            test_with_query(rules_may_be_long),
+        test_with_query(refused),
+        test_with_query(errors_are_told_apart),
+        test_with_query(limits),
+        test_with_query(rules_may_be_long),
         test_with_query(functions_nest_a_little),
         test_with_query(any_number_of_tables),
-        test_with_query(worst_filters),     test_with_query(worst_nonsense),
+        test_with_query(worst_filters),
+        test_with_query(worst_nonsense),
         test_with_query(worst_pattern),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
