@@ -380,6 +380,43 @@ static void empty_sets(void **state)
     }
 }
 
+/* ---- views ---- */
+
+static void views(void **state)
+{
+    QueryFixture *t = *state;
+    query_save(t, "",
+               "{\"id\":\"shown0\",\"name\":\"shown\",\"type\":\"view\",\"listRule\":\"\","
+               "\"viewQuery\":\"SELECT id, title, author, editors, views FROM posts\",\"fields\":["
+               "{\"name\":\"id\",\"type\":\"text\",\"primaryKey\":true,\"required\":true,"
+               "\"system\":true,\"pattern\":\"^[a-z0-9]+$\"},"
+               "{\"name\":\"title\",\"type\":\"text\"},"
+               "{\"name\":\"author\",\"type\":\"relation\",\"maxSelect\":1,"
+               "\"collectionId\":\"_pb_users_auth_\"},"
+               "{\"name\":\"editors\",\"type\":\"relation\",\"maxSelect\":9,"
+               "\"collectionId\":\"_pb_users_auth_\"},"
+               "{\"name\":\"views\",\"type\":\"number\"}]}");
+    static const struct {
+        const char *name, *collection, *filter, *ids;
+    } ROWS[] = {
+        {"column",                     "shown", "title ~ 'hello'",                            "p1 p2"},
+        {"number",                     "shown", "views = 5",                                  "p1"   },
+        {"relation",                   "shown", "author.name = 'Ann'",                        "p1"   },
+        {"list, all",                  "shown", "editors.name = 'Bob'",                       "p3"   },
+        {"list, any",                  "shown", "editors.name ?= 'Bob'",                      "p1 p3"},
+        {"back through a view",        "users", "shown_via_author.title ?~ 'hello'",          "u1"   },
+        {"back through a view's list", "users", "shown_via_editors.views ?> 5",               "u2"   },
+        {"and on",                     "orgs",  "users_via_org.shown_via_author.views ?= 20", "o2"   },
+    };
+    for (size_t i = 0; i < COUNT(ROWS); i++)
+        check_str(
+            ROWS[i].name,
+            query_ids(t, &(QueryCase){.collection = ROWS[i].collection, .filter = ROWS[i].filter}),
+            ROWS[i].ids);
+    check_str("sort", query_ids(t, &(QueryCase){.collection = "shown", .sort = "-author.name,id"}),
+              "p3 p1 p2");
+}
+
 /* ---- macros (§4) ---- */
 
 static void macros(void **state)
@@ -480,6 +517,7 @@ int main(void)
         test_with_query(dangling_ids),
         test_with_query(filters_do_not_share_rows),
         test_with_query(columns_without_the_id),
+        test_with_query(views),
         test_with_query(empty_sets),
         test_with_query(macros),
         test_with_query(one_moment_for_all_macros),

@@ -253,6 +253,28 @@ static void two_paths_to_a_guarded_collection(void **state)
               "p3");
 }
 
+/* A listRule's own "all" comparisons start from the joined record. */
+static void rules_with_all(void **state)
+{
+    QueryFixture *t = *state;
+    static const struct {
+        const char *rule, *filter, *ids;
+    } ROWS[] = {
+        {"posts_via_author.secret = 'red'",              "author.name != ''",   "p1"   },
+        {"posts_via_author.secret = 'red'",              "editors.name ?!= ''", "p1"   },
+        {"posts_via_author.comments_via_post.stars = 5", "author.name != ''",   "p3"   },
+        {"posts_via_author.tags:each = 'b'",             "author.name != ''",   "p3"   },
+        {"posts_via_author.tags:each ?= 'b'",            "author.name != ''",   "p1 p3"},
+        {"@collection.bans.user != id",                  "author.name != ''",   "p1"   },
+        {"posts_via_author.editors.id = id",             "author.name != ''",   "p3"   },
+    };
+    for (size_t i = 0; i < COUNT(ROWS); i++) {
+        Str json = str_printf(t->arena, "{\"listRule\":\"%s\"}", ROWS[i].rule);
+        query_save(t, "users", arena_cstr(t->arena, json));
+        check_str(ROWS[i].rule, query_ids(t, &(QueryCase){.filter = ROWS[i].filter}), ROWS[i].ids);
+    }
+}
+
 /* A listRule that runs into itself ends. */
 static void rules_that_meet(void **state)
 {
@@ -307,6 +329,7 @@ int main(void)
         test_with_query(guarded_collections),
         test_with_query(rules_with_joins),
         test_with_query(two_paths_to_a_guarded_collection),
+        test_with_query(rules_with_all),
         test_with_query(rules_that_meet),
         test_with_query(values_never_become_sql),
     };
