@@ -186,6 +186,7 @@ Error *select_sort_client(Select *q, Str sort)
     Error *err = client_text_check(q, sort);
     if (err) return err;
     size_t count = 0;
+    if (!q->order.ptr) q->order = buf_new(q->arena, 64);
     for (Str rest = sort; rest.ptr;) {
         if (++count > SORT_TERMS_MAX)
             return filter_error(q->arena, "more than %d sort terms", SORT_TERMS_MAX);

@@ -22,7 +22,6 @@ Select *select_new(Arena *a, const SqlDialect *dialect, const Schema *schema, co
     q->collection = c;
     q->base = (Join){.kind = JOIN_BASE, .collection = c, .in_where = true};
     q->where = buf_new(a, 128);
-    q->order = (Buf){.arena = a};
     return q;
 }
 
