@@ -2,6 +2,7 @@
  *
  *     accept ─▶ IDLE ─▶ HEAD ─▶ REQUEST ─▶ IDLE …      the usual round
  *                 └──────┴────────┴─▶ LINGER ─▶ CLOSED
+ *                                 └─▶ STREAM ─▶ CLOSED
  *
  * An idle connection reads into the loop's shared buffer. Only what cannot be
  * used at once (part of a head, a body, pipelined requests) is moved to, and
@@ -205,7 +206,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
         c->in.end += (uint32_t)nread;
         request_input(c);
         break;
-    default: /* LINGER */
+    default: /* STREAM, LINGER */
         c->linger_bytes += (uint32_t)nread;
         if (c->linger_bytes > LINGER_BYTES) conn_close(c);
     }
@@ -235,6 +236,18 @@ void conn_wait_for_request(Conn *c)
     c->head_from_ms = now;
     c->deadline_ms = now + (partial ? limits->header_timeout_ms : limits->idle_timeout_ms);
     conn_read_more(c);
+}
+
+/* Read on, to hear of the client's end; what it sends is for nobody. */
+void conn_become_stream(Conn *c)
+{
+    drop_input(c);
+    c->linger_bytes = 0;
+    c->state = CONN_STREAM;
+    if (c->peer_eof)
+        conn_close(c);
+    else
+        conn_read_more(c);
 }
 
 /* ---- beginning and end ---- */
@@ -302,6 +315,8 @@ static void on_closed(uv_handle_t *handle)
     hl->conn_count--;
     count_add(&hl->counters.open, UINT64_MAX); /* minus one */
     c->handle_closed = true;
+    if (c->stream) stream_ended(c->stream);
+    c->stream = NULL;
     conn_free_if_unused(c);
 }
 
@@ -356,6 +371,10 @@ void conn_sweep(Conn *c, uint64_t now_ms)
             body_sweep(c->request, now_ms);
         else if (c->request->wait == WAIT_WRITE)
             write_sweep(c->request, now_ms);
+        return;
+    }
+    if (c->state == CONN_STREAM) {
+        stream_sweep(c->stream, now_ms);
         return;
     }
     if (now_ms < c->deadline_ms) return;

@@ -16,6 +16,7 @@ typedef enum {
     CONN_IDLE,    /* between requests; nothing received */
     CONN_HEAD,    /* part of a head received */
     CONN_REQUEST, /* a fiber is at work */
+    CONN_STREAM,  /* handed over: `stream` sends, what comes is thrown away */
     CONN_LINGER,  /* answered and shut down; what still comes is thrown away */
     CONN_CLOSED   /* uv_close() was called */
 } ConnState;
@@ -25,9 +26,10 @@ struct Conn {
     HttpLoop *hloop;
     Conn *prev, *next; /* in hloop->conns */
     Request *request;
+    HttpStream *stream; /* since res_stream_detach() */
     Input in;
     Http1Scan scan;
-    uint64_t deadline_ms;   /* IDLE, HEAD, LINGER: closed then */
+    uint64_t deadline_ms;   /* IDLE, HEAD, STREAM, LINGER: closed then */
     uint64_t head_from_ms;  /* first byte of the present head */
     size_t write_pending;   /* at the last sweep, to see progress */
     uint64_t write_from_ms; /* since when there is none */
@@ -101,6 +103,7 @@ void conn_close_after_answer(Conn *c); /* lets the client read what was sent */
 void conn_read_more(Conn *c);          /* makes sure reading is on */
 void conn_own_input(Conn *c);          /* borrowed becomes owned */
 void conn_wait_for_request(Conn *c);   /* back to idle; frees the buffer */
+void conn_become_stream(Conn *c);      /* its request has ended, its stream goes on */
 void conn_free_if_unused(Conn *c);
 void conn_sweep(Conn *c, uint64_t now_ms);
 bool conn_has_unread_bytes(const Conn *c); /* in the kernel's buffer */
@@ -115,6 +118,10 @@ void requests_free(HttpLoop *hl);
 /* receive.c */
 bool body_drain(Request *r); /* skips what was not read; false = the connection must end */
 void body_sweep(Request *r, uint64_t now_ms);
+
+/* stream.c */
+void stream_sweep(HttpStream *s, uint64_t now_ms);
+void stream_ended(HttpStream *s); /* tells its owner, frees it */
 
 /* send.c */
 void write_sweep(Request *r, uint64_t now_ms);

@@ -174,6 +174,57 @@ bool res_is_closed(const Res *res);
  * that wait for something else. NULL takes it back. */
 void res_on_close(Res *res, void (*fn)(void *arg), void *arg);
 
+/* ---- streams that outlive their handler ----
+ *
+ * A client of server-sent events is silent for minutes. Its handler starts the
+ * stream, hands it over and returns: from then on there is no fiber, no arena
+ * and no request, only the connection and this handle.
+ *
+ *     err = res_stream_start(res, 200, S("text/event-stream"));
+ *     if (err) return err;
+ *     err = res_stream_detach(res, &limits, client_gone, client, &client->stream);
+ *     if (err) return err;
+ *     http_stream_send(client->stream, S("event:HELLO\ndata:{}\n\n"), NULL);
+ *     return NULL;
+ *
+ * Sending never waits. What the socket does not take at once is queued, and a
+ * client that lets more than `pending_bytes` pile up, or takes nothing for
+ * limits.write_stall_ms, is cut off: it can connect again and look up what it
+ * missed. Everything here is for the loop's own thread, in fibers or not. */
+typedef struct HttpStream HttpStream;
+
+typedef struct {
+    uint64_t idle_ms;     /* ended after so long without anything sent */
+    uint64_t lifetime_ms; /* and in any case so long after it was detached */
+    size_t pending_bytes; /* of memory that may wait for the client */
+} HttpStreamLimits;
+
+/* Bytes that many streams send: one copy, however many queues it waits in. Made
+ * with one reference, for who made it; NULL when memory is out. */
+typedef struct {
+    uint32_t refs;
+    size_t len;
+    char bytes[];
+} HttpBytes;
+
+HttpBytes *http_bytes_new(size_t len);
+void http_bytes_release(HttpBytes *b); /* NULL is fine */
+
+/* After res_stream_start() of a response with a body; the handler then returns
+ * NULL. on_close(arg) is called once, outside of fibers and never from within a
+ * call here, when the stream has ended for whatever reason; then the handle is
+ * gone. An error (the client has gone already): it will not be called. */
+MUST_CHECK Error *res_stream_detach(Res *res, const HttpStreamLimits *limits,
+                                    void (*on_close)(void *arg), void *arg, HttpStream **out);
+
+/* Sends `first`, which is copied if it has to wait, and then `rest` (may be
+ * NULL). False when the client is gone or was cut off just now. */
+bool http_stream_send(HttpStream *s, Str first, HttpBytes *rest);
+
+/* Ends the stream in order. */
+void http_stream_close(HttpStream *s);
+size_t http_stream_pending(const HttpStream *s); /* bytes of memory that wait */
+
 int res_status(const Res *res);       /* 0 before an answer */
 uint64_t res_sent_bytes(const Res *res);
 

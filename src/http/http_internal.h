@@ -8,13 +8,15 @@
  *     receive.c   the request's body, piece by piece     (chunked.c: pure, fuzzed)
  *     send.c      heads, bytes and files to the socket, waiting when it is full
  *     response.c  the res_* calls of http.h on top of send.c
+ *     stream.c    responses that outlive their request: server-sent events
  *     server.c    the set-up, the listeners, the sweep of timeouts, the stop
  *
  * Everything of a connection happens on its loop's thread. A connection has at
  * most one request at a time; pipelined ones wait in its input.
  *
  * Invariants
- *  1. A Conn is freed when its handle is closed AND it has no request.
+ *  1. A Conn is freed when its handle is closed AND it has no request. Its
+ *     stream, if it has become one, ends with the handle.
  *  2. conn->request is set exactly while a fiber serves this connection.
  *  3. Input is "borrowed" (in the loop's shared read buffer) only until control
  *     returns to libuv; whoever may suspend first makes it the connection's own.

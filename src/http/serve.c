@@ -285,6 +285,10 @@ static bool settle(Request *r)
 {
     Conn *c = r->conn;
     if (!conn_alive(c)) return false;
+    if (c->stream) {
+        conn_become_stream(c);
+        return false;
+    }
     if (r->refused) {
         log_debug("http", "malformed request", LOG_INT("status", r->refused),
                   LOG_STR("problem", str_from(r->problem)));

@@ -97,10 +97,17 @@ static void loop_ends(HttpLoop *hl)
     loop_stop(hl->loop);
 }
 
-/* The last connection, request or handle has gone? Then the loop's work is done. */
+/* Fibers besides the one that asks: requests, and others' work on this loop. */
+static bool fibers_at_work(const HttpLoop *hl)
+{
+    return loop_fiber_count(hl->loop) > (fiber_current() ? 1 : 0);
+}
+
+/* The last connection, request, fiber or handle has gone? Then the loop's work
+ * is done. Others' fibers end without telling: the sweep looks again. */
 void hloop_check_stopped(HttpLoop *hl)
 {
-    if (!hl->stopping || hl->conn_count > 0 || hl->request_count > 0) return;
+    if (!hl->stopping || hl->conn_count > 0 || hl->request_count > 0 || fibers_at_work(hl)) return;
     close_handle((uv_handle_t *)&hl->sweep);
     if (hl->handles_open == 0) loop_ends(hl);
 }
@@ -113,6 +120,7 @@ static void close_all(HttpLoop *hl)
 
 static void sweep_stopping(HttpLoop *hl, uint64_t now)
 {
+    hloop_check_stopped(hl);
     if (now < hl->stop_deadline_ms) return;
     close_all(hl);
     if (now < hl->stop_deadline_ms + STOP_EXTRA_MS || hl->stopped) return;
@@ -249,6 +257,7 @@ static void stop_loop(void *arg)
     for (Conn *c = hl->conns; c; c = c->next) {
         if (c->state == CONN_IDLE && !conn_has_unread_bytes(c)) conn_close(c);
         if (c->state == CONN_REQUEST) serve_client_gone(c->request);
+        if (c->state == CONN_STREAM) http_stream_close(c->stream);
     }
     hloop_check_stopped(hl);
 }
