@@ -263,7 +263,10 @@ Error *tx_nested(Tx *tx, TxWork work, void *arg)
     Stmt *stmts_mark = tx->stmts;
     Hook *commit_mark = tx->on_commit.last;
     Hook *rollback_mark = tx->on_rollback.last;
-    err = work(tx, arg);
+    /* A work that outgrows its arena must not leave by a jump: the savepoint
+     * would stay open, and be taken for the outer one. */
+    WorkCall call = {tx, work, arg};
+    err = arena_protect(tx->arena, call_work, &call);
     tx_give_back(tx, stmts_mark);
     if (!err) return control(tx, CONTROL_RELEASE);
 

@@ -2,7 +2,9 @@
 #include "db_testing.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
+#include <uv.h>
 
 /* ---- values ---- */
 
@@ -227,6 +229,79 @@ static void an_outgrown_arena_ends_its_own_work(void **state)
     check_ok("goes on", db_exec(t, S("INSERT INTO n VALUES (1)")));
 }
 
+static Error *outgrown_within(Tx *tx, void *arg)
+{
+    Error *err = tx_exec(tx, S("INSERT INTO n VALUES (8)"));
+    if (err) return err;
+    return tx_nested(tx, fill_arena, arg);
+}
+
+typedef struct {
+    TestDb *t;
+    Error *err;
+    Arena *small;
+} NestedWriter;
+
+static void nested_writer(void *arg)
+{
+    NestedWriter *w = arg;
+    w->err = db_write(w->t->db, w->small, outgrown_within, NULL);
+}
+
+/* Holds the writer until another work waits, so that the two after it share a
+ * transaction. */
+static Error *hold_writer(Tx *tx, void *arg)
+{
+    (void)tx;
+    const atomic_int *go = arg;
+    while (!atomic_load(go))
+        (void)usleep(1000);
+    return NULL;
+}
+
+typedef struct {
+    TestDb *t;
+    atomic_int go;
+} Holder;
+
+static void holder(void *arg)
+{
+    Holder *h = arg;
+    Arena *a = arena_create("holder", 0);
+    check_ok("hold", db_write(h->t->db, a, hold_writer, &h->go));
+    arena_destroy(a);
+}
+
+static void plain_writer(void *arg)
+{
+    TestDb *t = arg;
+    Arena *a = arena_create("plain", 0);
+    Str sql = S("INSERT INTO n VALUES (1)");
+    check_ok("the other one", db_write(t->db, a, exec_work, &sql));
+    arena_destroy(a);
+}
+
+static void an_outgrown_nested_work_takes_its_outer_one_along(void **state)
+{
+    TestDb *t = *state;
+    check_ok("schema", db_exec(t, S("CREATE TABLE n (v INT)")));
+    Holder h = {.t = t};
+    NestedWriter w = {.t = t, .small = arena_create("small", 256 << 10)};
+    uv_thread_t threads[3];
+    assert_int_equal(uv_thread_create(&threads[0], holder, &h), 0);
+    (void)usleep(50000);
+    assert_int_equal(uv_thread_create(&threads[1], nested_writer, &w), 0);
+    assert_int_equal(uv_thread_create(&threads[2], plain_writer, t), 0);
+    (void)usleep(100000);
+    atomic_store(&h.go, 1);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        uv_thread_join(&threads[i]);
+
+    check_int("status", w.err ? w.err->status : 0, 500);
+    check_str("only the other one's row", db_one(t, S("SELECT group_concat(v) FROM n")), "1");
+    arena_destroy(w.small);
+}
+
 static Error *read_deep(Tx *tx, void *arg)
 {
     Error *err = tx_exec(tx, S("SELECT 1"));
@@ -380,6 +455,7 @@ int main(void)
         test_with_db(reads_cannot_write),
         test_with_db(nested_works_fail_alone),
         test_with_db(an_outgrown_arena_ends_its_own_work),
+        test_with_db(an_outgrown_nested_work_takes_its_outer_one_along),
         test_with_db(an_outgrown_arena_ends_its_own_read),
         test_with_db(files_are_private),
         test_with_db(a_second_server_is_refused),
