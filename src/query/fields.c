@@ -11,8 +11,8 @@
  * stands for every key that no sibling names. A key that is named whole wins
  * over one named in part.
  */
-#include "query/query.h"
 #include "query/excerpt.h"
+#include "query/query.h"
 
 #define PICK_NODES_MAX 500
 #define PICK_DEPTH_MAX 32
@@ -22,7 +22,7 @@ struct PickNode {
     Str key;
     PickNode *children;
     PickNode *next;
-    bool whole;         /* named itself, not only as a parent */
+    bool whole; /* named itself, not only as a parent */
     bool has_excerpt;
     bool with_ellipsis;
     size_t max;
@@ -81,7 +81,8 @@ static Error *read_modifier(Arena *a, Str text, PickNode *node)
     if (!str_to_i64(max, &count) || count <= 0) return bad_fields(a, "excerpt wants a length");
     if (args.ptr) {
         Str flag = str_trim(str_split(&args, ','));
-        node->with_ellipsis = str_eq(flag, S("true")) || str_eq(flag, S("t")) || str_eq(flag, S("1"));
+        node->with_ellipsis =
+            str_eq(flag, S("true")) || str_eq(flag, S("t")) || str_eq(flag, S("1"));
     }
     if (args.ptr) return bad_fields(a, "excerpt takes two arguments");
 
@@ -150,6 +151,8 @@ static const Json *excerpt_of(Arena *a, const PickNode *node, const Json *value)
 
 static const Json *pick(Arena *a, const PickNode *list, const Json *value);
 
+/* Keys of an object are there once each, so nothing needs to be looked up: a
+ * json field may hold very many, and looking for each would take their square. */
 static Json *pick_object(Arena *a, const PickNode *list, const Json *value)
 {
     const PickNode *star = find(list, S("*"));
@@ -161,7 +164,7 @@ static Json *pick_object(Arena *a, const PickNode *list, const Json *value)
         if (!node) continue;
         const Json *kept = node->whole || !node->children ? excerpt_of(a, node, &m->value)
                                                           : pick(a, node->children, &m->value);
-        json_set(a, out, m->key, kept);
+        json_add(a, out, m->key, kept);
     }
     return out;
 }

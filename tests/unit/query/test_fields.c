@@ -1,4 +1,5 @@
 /* test_fields.c - the `fields` picker and its excerpts, as conventions §7 tells them. */
+#include "base/clock.h"
 #include "query/query.h"
 #include "testing.h"
 
@@ -113,12 +114,32 @@ static void excerpt_modifier(void **state)
               "{\"a\":\"Hello...\",\"b\":5}");
 }
 
+/* With a square of the keys this takes minutes, and the loop with it. */
+static void very_many_keys(void **state)
+{
+    enum { KEYS = 200000 };
+    Arena *a = arena_create("many keys", (size_t)256 << 20);
+    Json *value = json_new_object(a), *data = json_new_object(a);
+    for (int i = 0; i < KEYS; i++)
+        json_add(a, data, str_printf(a, "key%d", i), &(Json){.type = JSON_NULL});
+    json_add(a, value, S("data"), data);
+
+    FieldsPick *pick;
+    check_ok("parse", fields_parse(a, S("data.*"), &pick));
+    uint64_t started_ms = clock_mono_ms();
+    const Json *picked = fields_apply(a, pick, value);
+    check_int("keys", (int64_t)json_count(json_get(picked, S("data"))), KEYS);
+    check_bool("in a moment", clock_mono_ms() - started_ms < 5000, true);
+    arena_destroy(a);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(picks),    test_with_arena(picks_inside_lists),
         test_with_arena(refuses),  test_with_arena(excerpts),
-        test_with_arena(excerpt_modifier),
+        test_with_arena(excerpt_modifier), cmocka_unit_test(very_many_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
