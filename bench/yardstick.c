@@ -140,9 +140,10 @@ static void on_written(uv_write_t *req, int status)
 static void respond(Conn *conn, Str body)
 {
     char head[256];
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                     body.len);
+    int n =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                 body.len);
     uv_buf_t bufs[2] = {uv_buf_init(head, (unsigned)n),
                         uv_buf_init((char *)(uintptr_t)body.ptr, (unsigned)body.len)};
     int sent = uv_try_write((uv_stream_t *)&conn->tcp, bufs, 2);

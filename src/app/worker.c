@@ -17,6 +17,7 @@
 #include "app/site.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "jobs/jobs.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,8 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_ALARM_S     9
-#define SWEEP_JOIN_MS    1000
+#define STOP_ALARM_S  9
+#define SWEEP_JOIN_MS 1000
 
 typedef struct {
     pthread_t thread;
@@ -157,6 +158,8 @@ static Error *start(Worker *w)
     /* Visitors wait in the sockets already; the link is on the screen before
      * the first of them is answered. */
     greet(w->arena, &w->site.app, w->plan);
+    err = jobs_start(w->site.app.jobs, w->arena);
+    if (err) return err;
     return threads_start(w);
 }
 
@@ -206,6 +209,7 @@ static bool sweep_join(Worker *w)
 static void stop(Worker *w)
 {
     (void)alarm(STOP_ALARM_S); /* its default action ends the process */
+    jobs_stop(w->site.app.jobs);
     if (w->server) http_server_stop(w->server);
     for (int i = 0; i < w->thread_count; i++)
         pthread_join(w->threads[i], NULL);

@@ -19,6 +19,15 @@ Error *auth_collection_check(Req *req, const Collection *c)
     return error_new(req->arena, 404, S("Missing or invalid auth collection context."));
 }
 
+Error *auth_route_open(Req *req, const Collection **out)
+{
+    const Collection *c;
+    Error *err = auth_route_collection(req, &c);
+    if (err) return err;
+    *out = c;
+    return auth_collection_check(req, c);
+}
+
 /* ---- the standard response ---- */
 
 typedef struct {
@@ -49,51 +58,69 @@ static Error *rule_and_expand(Tx *tx, void *arg)
     return records_expand(tx, w->cx->schema, &w->record, 1, w->expand, &w->self);
 }
 
-Error *auth_respond(Req *req, Res *res, Record *r, Str method, Str token)
+/* authRule and `expand` in one read; `self` becomes the new caller. */
+static Error *rule_check_and_expand(Req *req, Record *r, const AuthInfo *self)
 {
     Context *cx = req_context(req);
     Arena *a = req->arena;
-    AuthInfo *self = auth_info_of(a, r);
-
-    if (self->is_superuser && superuser_ip_refused(cx->settings, cx->real_ip)) {
-        log_warn("auth", "superuser sign-in refused by address", LOG_STR("id", self->id),
-                 LOG_STR("ip", cx->real_ip));
-        return error_status(a, 403);
-    }
-
-    if (method.len) cx->info.context = method;
     RespondWork work = {.cx = cx, .record = r, .self = cx->info};
     work.self.auth = self;
     work.self.context = S("default");
     Str expand = req_query(req, S("expand"));
     if (expand.len) work.expand = expand_parse(a, expand);
     Error *err = db_read(cx->app->db, a, rule_and_expand, &work);
-    if (err) return err;
-    if (!work.allowed) {
-        log_warn("auth", "sign-in refused by rule", LOG_STR("collection", self->collection_name),
-                 LOG_STR("id", self->id), LOG_STR("ip", cx->real_ip));
-        return error_new(
-            a, 403, S("The request doesn't satisfy the collection requirements to authenticate."));
-    }
+    if (err || work.allowed) return err;
+    log_warn("auth", "sign-in refused by rule", LOG_STR("collection", self->collection_name),
+             LOG_STR("id", self->id), LOG_STR("ip", cx->real_ip));
+    return error_new(
+        a, 403, S("The request doesn't satisfy the collection requirements to authenticate."));
+}
 
-    if (method.len) {
-        bool answered = false;
-        err = mfa_check(req, res, r, method, &answered);
-        if (err || answered) return err;
-        log_info("auth", "signed in", LOG_STR("collection", self->collection_name),
-                 LOG_STR("id", self->id), LOG_STR("method", method), LOG_STR("ip", cx->real_ip));
-    }
-
-    if (token.len == 0) token = auth_token_new(a, r, TOKEN_AUTH, 0, true);
+static Error *answer_write(Res *res, Arena *a, const SignIn *in, const AuthInfo *self)
+{
+    Record *r = in->record;
+    Str token = in->token.len ? in->token : auth_token_new(a, r, TOKEN_AUTH, 0, true);
     r->email_shown = true;
     Buf out = buf_new(a, 1024);
-    buf_add(&out, S("{\"record\":"));
+    buf_char(&out, '{');
+    if (in->meta) {
+        buf_add(&out, S("\"meta\":"));
+        json_write(&out, in->meta);
+        buf_char(&out, ',');
+    }
+    buf_add(&out, S("\"record\":"));
     record_write_json(&out, r, self);
     buf_add(&out, S(",\"token\":"));
     json_write_string(&out, token);
-    buf_char(&out, '}');
-    buf_char(&out, '\n');
+    buf_add(&out, S("}\n"));
     return res_json_text(res, 200, buf_str(&out));
+}
+
+Error *auth_respond(Req *req, Res *res, const SignIn *in)
+{
+    Context *cx = req_context(req);
+    Arena *a = req->arena;
+    AuthInfo *self = auth_info_of(a, in->record);
+
+    if (self->is_superuser && superuser_ip_refused(cx->settings, cx->real_ip)) {
+        log_warn("auth", "superuser sign-in refused by address", LOG_STR("id", self->id),
+                 LOG_STR("ip", cx->real_ip));
+        return error_status(a, 403);
+    }
+    if (in->method.len) cx->info.context = in->method;
+    Error *err = rule_check_and_expand(req, in->record, self);
+    if (err || in->method.len == 0) return err ? err : answer_write(res, a, in, self);
+
+    bool answered = false;
+    err = mfa_check(req, res, in->record, in->method, &answered);
+    if (err || answered) return err;
+    log_info("auth", "signed in", LOG_STR("collection", self->collection_name),
+             LOG_STR("id", self->id), LOG_STR("method", in->method), LOG_STR("ip", cx->real_ip));
+    err = origin_note(req, in->record);
+    if (err) /* no reason to refuse who has proven to be it */
+        log_warn("auth", "alert of a sign-in from a new place failed", LOG_STR("id", self->id),
+                 LOG_STR("cause", err->cause.len ? err->cause : err->message));
+    return answer_write(res, a, in, self);
 }
 
 /* ---- POST /api/collections/{collection}/auth-refresh
@@ -103,7 +130,7 @@ Error *auth_respond(Req *req, Res *res, Record *r, Str method, Str token)
  *   401   no valid token
  *   403   a token of another collection
  */
-static Error *handle_auth_refresh(Req *req, Res *res)
+Error *handle_auth_refresh(Req *req, Res *res)
 {
     const Collection *c;
     Error *err = auth_route_collection(req, &c);
@@ -114,10 +141,10 @@ static Error *handle_auth_refresh(Req *req, Res *res)
     if (err) return err;
 
     Context *cx = req_context(req);
-    Record *r;
-    err = auth_record_find(cx->app, req->arena, c, cx->auth->id, &r);
+    SignIn in = {.token = cx->token_refreshable ? S("") : cx->token};
+    err = auth_record_find(cx->app, req->arena, c, cx->auth->id, &in.record);
     if (err) return err;
-    return auth_respond(req, res, r, S(""), cx->token_refreshable ? S("") : cx->token);
+    return auth_respond(req, res, &in);
 }
 
 /* A whole number of seconds, 0 when absent. */
@@ -151,7 +178,7 @@ static Error *duration_read(Req *req, const Body *body, int64_t *out)
  *   401, 403   not a superuser
  *   404   no such record
  */
-static Error *handle_impersonate(Req *req, Res *res)
+Error *handle_impersonate(Req *req, Res *res)
 {
     Error *err = require_superuser(req);
     if (err) return err;
@@ -176,7 +203,7 @@ static Error *handle_impersonate(Req *req, Res *res)
              LOG_STR("collection", c->name), LOG_STR("id", record_id(r)),
              LOG_STR("ip", cx->real_ip));
     Str token = auth_token_new(req->arena, r, TOKEN_AUTH, duration_s, false);
-    return auth_respond(req, res, r, S(""), token);
+    return auth_respond(req, res, &(SignIn){.record = r, .token = token});
 }
 
 static Json *json_method(Arena *a, bool enabled, int64_t duration_s)
@@ -200,7 +227,7 @@ static bool has_identity_field(const AuthOptions *auth, Str name)
  * Sign-in by OAuth2 is not served yet, so it is told as switched off whatever
  * the collection says: a client must not be sent where nobody answers.
  */
-static Error *handle_auth_methods(Req *req, Res *res)
+Error *handle_auth_methods(Req *req, Res *res)
 {
     Arena *a = req->arena;
     const Collection *c;
@@ -225,19 +252,9 @@ static Error *handle_auth_methods(Req *req, Res *res)
     json_set(a, all, S("password"), password);
     json_set(a, all, S("oauth2"), oauth2);
     json_set(a, all, S("mfa"), json_method(a, auth->mfa_enabled, auth->mfa_duration_s));
-    json_set(a, all, S("otp"), json_method(a, false, 0));
+    json_set(a, all, S("otp"), json_method(a, auth->otp_enabled, auth->otp_duration_s));
     json_set(a, all, S("authProviders"), json_new_null(a));
     json_set_bool(a, all, S("usernamePassword"), has_identity_field(auth, S("username")));
     json_set_bool(a, all, S("emailPassword"), has_identity_field(auth, S("email")));
     return res_json(res, 200, all);
 }
-
-const Route auth_routes[] = {
-    {"GET",  "/api/collections/{collection}/auth-methods",       handle_auth_methods,       0,
-     "listAuthMethods"                                                                                      },
-    {"POST", "/api/collections/{collection}/auth-with-password", handle_auth_with_password, 0,
-     "authWithPassword auth"                                                                                },
-    {"POST", "/api/collections/{collection}/auth-refresh",       handle_auth_refresh,       0, "authRefresh"},
-    {"POST", "/api/collections/{collection}/impersonate/{id}",   handle_impersonate,        0, NULL         },
-};
-const size_t auth_route_count = COUNT(auth_routes);

@@ -5,8 +5,8 @@
 #define CROFT_CRYPTO_H
 
 #include "base/base.h"
-#include "json/json.h"
 #include "loop/loop.h"
+#include "json/json.h"
 
 /* Once, before threads start. */
 MUST_CHECK Error *crypto_init(Arena *a);

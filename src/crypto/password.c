@@ -74,8 +74,8 @@ static HashKind hash_kind(Str hash)
     if (str_starts(hash, S("$argon2"))) {
         return argon2_is_bearable(hash) ? KIND_ARGON2 : KIND_UNKNOWN;
     }
-    bool is_bcrypt = str_starts(hash, S("$2a$")) || str_starts(hash, S("$2b$")) ||
-                     str_starts(hash, S("$2y$"));
+    bool is_bcrypt =
+        str_starts(hash, S("$2a$")) || str_starts(hash, S("$2b$")) || str_starts(hash, S("$2y$"));
     return is_bcrypt && bcrypt_is_bearable(hash) ? KIND_BCRYPT : KIND_UNKNOWN;
 }
 
@@ -84,8 +84,8 @@ static HashKind hash_kind(Str hash)
 static void run_hash(void *arg)
 {
     Job *job = arg;
-    job->ok = crypto_pwhash_str(job->hash, job->password.ptr, job->password.len, OPSLIMIT,
-                                MEMLIMIT) == 0;
+    job->ok =
+        crypto_pwhash_str(job->hash, job->password.ptr, job->password.len, OPSLIMIT, MEMLIMIT) == 0;
 }
 
 static void run_argon2(void *arg)

@@ -156,8 +156,8 @@ UploadSink *upload_sink_new(Arena *a, HttpServer *server)
 
 Error *upload_begin(UploadSink *sink, Str field, Str file_name, Str content_type)
 {
-    sink->now = (Upload){
-        .field = field, .file_name = file_name, .content_type = content_type, .fd = -1};
+    sink->now =
+        (Upload){.field = field, .file_name = file_name, .content_type = content_type, .fd = -1};
     if (!sink->memory.arena) sink->memory = buf_new(sink->arena, FIRST_BYTES);
     return NULL;
 }

@@ -96,9 +96,8 @@ static size_t gzip_bytes(int level, Str in, char *out, size_t cap)
 static size_t brotli_bytes(int quality, Str in, char *out, size_t cap)
 {
     size_t len = cap;
-    BROTLI_BOOL ok =
-        BrotliEncoderCompress(quality, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, in.len,
-                              (const uint8_t *)in.ptr, &len, (uint8_t *)out);
+    BROTLI_BOOL ok = BrotliEncoderCompress(quality, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, in.len,
+                                           (const uint8_t *)in.ptr, &len, (uint8_t *)out);
     return ok ? len : 0;
 }
 

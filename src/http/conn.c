@@ -50,7 +50,7 @@ static bool move_input(Conn *c, size_t cap)
     assert(in.len <= cap);
     char *buf = buffer_take(c->hloop, cap);
     if (!buf) return false;
-    if (in.len > 0) memcpy(buf, in.ptr, in.len);
+    if (in.ptr) memcpy(buf, in.ptr, in.len);
     drop_input(c);
     c->in = (Input){.buf = buf, .end = (uint32_t)in.len, .cap = (uint32_t)cap};
     return true;

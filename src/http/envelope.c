@@ -46,6 +46,7 @@ static void add_field(Arena *a, Json *data, const Error *err)
 
 static Str top_message(const Error *err)
 {
+    assert(err);
     Str message = err->message;
     bool of_fields = err->field.len > 0;
     if (of_fields || err->status == 400) message = err->summary.len > 0 ? err->summary : message;

@@ -6,7 +6,7 @@
 #include "http/http_internal.h"
 
 typedef struct {
-    int fd;      /* or -1: `memory` */
+    int fd; /* or -1: `memory` */
     Str memory;
     uint64_t size_bytes;
     int64_t modified_ms; /* 0 = unknown */

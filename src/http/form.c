@@ -53,7 +53,8 @@ static size_t expand_exponent(Str shortest, char out[NUMBER_TEXT_MAX])
     for (int64_t i = 0; i < MAX(count, point); i++) {
         if (i == 0 && point <= 0) {
             out[len++] = '.';
-            for (int64_t zeros = point; zeros < 0; zeros++) out[len++] = '0';
+            for (int64_t zeros = point; zeros < 0; zeros++)
+                out[len++] = '0';
         } else if (i == point) {
             out[len++] = '.';
         }

@@ -24,8 +24,8 @@
 
 #include "base/base.h"
 #include "base/buf.h"
-#include "json/json.h"
 #include "loop/loop.h"
+#include "json/json.h"
 
 typedef struct Req Req;
 typedef struct Res Res;
@@ -34,32 +34,40 @@ typedef struct HttpServer HttpServer;
 /* ---- limits: every one named, settable, with its default ---- */
 
 typedef struct {
-    size_t uri_bytes;            /* 8192: longer request targets get 414 */
-    size_t header_bytes;         /* 32768 in all, 431 */
-    size_t header_fields;        /* 100, 431 */
-    size_t body_bytes;           /* 32 MiB: what a handler gets that names no other limit; 413 */
-    size_t body_memory_bytes;    /* 1 MiB: a body part beyond it goes to a temporary file */
-    size_t form_fields;          /* 1000 parts of a form */
-    size_t form_field_bytes;     /* 8 MiB: one plain (non-file) value */
-    size_t request_arena_bytes;  /* 64 MiB: an arena beyond it ends its request with 500 */
-    size_t output_buffer_bytes;  /* 1 MiB waiting per connection; then the fiber waits */
+    size_t uri_bytes;               /* 8192: longer request targets get 414 */
+    size_t header_bytes;            /* 32768 in all, 431 */
+    size_t header_fields;           /* 100, 431 */
+    size_t body_bytes;              /* 32 MiB: what a handler gets that names no other limit; 413 */
+    size_t body_memory_bytes;       /* 1 MiB: a body part beyond it goes to a temporary file */
+    size_t form_fields;             /* 1000 parts of a form */
+    size_t form_field_bytes;        /* 8 MiB: one plain (non-file) value */
+    size_t request_arena_bytes;     /* 64 MiB: an arena beyond it ends its request with 500 */
+    size_t output_buffer_bytes;     /* 1 MiB waiting per connection; then the fiber waits */
     size_t requests_per_connection; /* 100000 */
-    size_t connections;          /* 20000 per loop; beyond it 503 and close */
-    size_t requests_in_flight;   /* 1000 per loop; beyond it 503 + Retry-After: 1 */
-    uint32_t header_timeout_ms;  /* 10000 from the first byte to the end of the head */
-    uint32_t idle_timeout_ms;    /* 75000 between requests */
-    uint32_t body_grace_ms;      /* 10000 before the minimum rate counts */
-    uint32_t body_min_rate;      /* 500 bytes a second */
-    uint32_t write_stall_ms;     /* 60000 without progress closes */
-    uint32_t shutdown_ms;        /* 8000 for requests in flight at a graceful stop */
+    size_t connections;             /* 20000 per loop; beyond it 503 and close */
+    size_t requests_in_flight;      /* 1000 per loop; beyond it 503 + Retry-After: 1 */
+    uint32_t header_timeout_ms;     /* 10000 from the first byte to the end of the head */
+    uint32_t idle_timeout_ms;       /* 75000 between requests */
+    uint32_t body_grace_ms;         /* 10000 before the minimum rate counts */
+    uint32_t body_min_rate;         /* 500 bytes a second */
+    uint32_t write_stall_ms;        /* 60000 without progress closes */
+    uint32_t shutdown_ms;           /* 8000 for requests in flight at a graceful stop */
 } HttpLimits;
 
 HttpLimits http_limits_default(void);
 
 /* ---- requests ---- */
 
-typedef enum { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS,
-               HTTP_METHOD_OTHER } HttpMethod;
+typedef enum {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_METHOD_OTHER
+} HttpMethod;
 
 typedef struct {
     Str name; /* as sent; compare without case */
@@ -69,12 +77,12 @@ typedef struct {
 /* A file part of a form. Small ones stay in memory, others are in an unnamed
  * temporary file; both end with the request. */
 typedef struct {
-    Str field;         /* form field, modifiers included: "docs+" */
-    Str file_name;     /* as the client named it, any bytes of valid UTF-8 */
-    Str content_type;  /* as the client said; never trusted */
+    Str field;        /* form field, modifiers included: "docs+" */
+    Str file_name;    /* as the client named it, any bytes of valid UTF-8 */
+    Str content_type; /* as the client said; never trusted */
     uint64_t size_bytes;
-    Str memory;        /* the bytes, when fd < 0 */
-    int fd;            /* or -1; positioned anywhere, use pread */
+    Str memory; /* the bytes, when fd < 0 */
+    int fd;     /* or -1; positioned anywhere, use pread */
 } Upload;
 
 /* A body of any accepted content type as one JSON object and its files
@@ -83,25 +91,25 @@ typedef struct {
     Json *data;      /* always an object, {} without a body */
     Upload *uploads; /* in order */
     size_t upload_count;
-    bool is_form;    /* multipart or urlencoded */
-    bool present;    /* some body was sent */
+    bool is_form; /* multipart or urlencoded */
+    bool present; /* some body was sent */
 } Body;
 
 struct Req {
     Arena *arena;
-    HttpMethod method;    /* HEAD arrives as HTTP_GET with is_head set */
+    HttpMethod method; /* HEAD arrives as HTTP_GET with is_head set */
     bool is_head;
-    Str method_text;      /* "GET", as sent */
-    Str target;           /* the request target as sent: "/api/x?y=1" */
-    Str path;             /* its path, still percent-encoded */
-    Str query_string;     /* without '?', still encoded */
+    Str method_text;  /* "GET", as sent */
+    Str target;       /* the request target as sent: "/api/x?y=1" */
+    Str path;         /* its path, still percent-encoded */
+    Str query_string; /* without '?', still encoded */
     HttpHeader *headers;
     size_t header_count;
-    Str remote_ip;        /* of the TCP peer: "127.0.0.1", "::1" */
+    Str remote_ip; /* of the TCP peer: "127.0.0.1", "::1" */
     bool is_tls;
-    void *app;            /* HttpConfig.app */
-    void *context;        /* what HttpConfig.before left for the handlers */
-    uint64_t started_ns;  /* monotonic, at the first byte of the head */
+    void *app;                 /* HttpConfig.app */
+    void *context;             /* what HttpConfig.before left for the handlers */
+    uint64_t started_ns;       /* monotonic, at the first byte of the head */
     const struct Route *route; /* NULL before routing and for static files */
 };
 
@@ -153,10 +161,10 @@ Error *res_redirect(Res *res, int status, Str location);
  * 200, 206 also multipart/byteranges, 304, 412, 416. Uses sendfile. */
 typedef struct {
     int fd;
-    bool owned;           /* close(fd) when sent */
+    bool owned; /* close(fd) when sent */
     uint64_t size_bytes;
-    int64_t modified_ms;  /* for Last-Modified; 0 = none */
-    Str etag;             /* with its quotes; empty = none */
+    int64_t modified_ms; /* for Last-Modified; 0 = none */
+    Str etag;            /* with its quotes; empty = none */
     Str content_type;
     Str content_encoding; /* "br", "gzip" or empty; an encoded file has no ranges */
 } ResFile;
@@ -225,7 +233,7 @@ bool http_stream_send(HttpStream *s, Str first, HttpBytes *rest);
 void http_stream_close(HttpStream *s);
 size_t http_stream_pending(const HttpStream *s); /* bytes of memory that wait */
 
-int res_status(const Res *res);       /* 0 before an answer */
+int res_status(const Res *res); /* 0 before an answer */
 uint64_t res_sent_bytes(const Res *res);
 
 /* The envelope of an error, as JSON: {"data":{…},"message":"…","status":400}. */
@@ -256,12 +264,12 @@ typedef struct {
     RouteTable *tables;
     size_t table_count;
     HttpLimits limits;
-    Str origins;        /* CORS: "*", or patterns such as "https://?.b.example", comma separated */
-    Str public_dir;     /* static site; empty = none */
-    bool spa_fallback;  /* unknown paths without extension get index.html */
-    Str temp_dir;       /* for uploads on their way */
-    void *app;          /* becomes Req.app */
-    Workers *workers;   /* for file I/O and compression */
+    Str origins;       /* CORS: "*", or patterns such as "https://?.b.example", comma separated */
+    Str public_dir;    /* static site; empty = none */
+    bool spa_fallback; /* unknown paths without extension get index.html */
+    Str temp_dir;      /* for uploads on their way */
+    void *app;         /* becomes Req.app */
+    Workers *workers;  /* for file I/O and compression */
 
     /* Runs before the handler of a routed request, on its fiber: loads the
      * caller, counts the rate, checks flags. An error ends the request. */

@@ -62,7 +62,7 @@ typedef struct {
     uint64_t window_ms;    /* the rate is measured since this much waiting … */
     uint64_t window_bytes; /* … and this much received; 0, 0 = not yet */
     Chunked chunked;
-    Str outstanding;       /* the piece the caller holds, in the conn's input */
+    Str outstanding; /* the piece the caller holds, in the conn's input */
 } ReqBody;
 
 /* ---- a response under way ---- */
@@ -117,8 +117,8 @@ struct Request {
     const char *problem; /* and why */
     bool keep_alive;     /* what the client wants */
     bool is_http10;
-    bool counted;        /* in hloop->in_flight */
-    bool silent;         /* a preflight: not for the request log */
+    bool counted;                        /* in hloop->in_flight */
+    bool silent;                         /* a preflight: not for the request log */
     HttpHeader params[ROUTE_PARAMS_MAX]; /* of the route, decoded */
     size_t param_count;
     void *body_cache; /* web: what req_body() gave the first time */

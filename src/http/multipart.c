@@ -203,13 +203,26 @@ Error *multipart_feed(Multipart *m, Str piece)
     Error *err = NULL;
     while (piece.len > 0 && !err) {
         switch (m->state) {
-        case STATE_CONTENT:       err = feed_content(m, &piece); break;
-        case STATE_BOUNDARY:      err = feed_boundary(m, &piece); break;
-        case STATE_BOUNDARY_DASH: err = feed_dash(m, &piece); break;
-        case STATE_PADDING:       err = feed_padding(m, &piece); break;
-        case STATE_BOUNDARY_CR:   err = feed_boundary_cr(m, &piece); break;
-        case STATE_HEAD:          err = feed_head(m, &piece); break;
-        case STATE_EPILOGUE:      return NULL;
+        case STATE_CONTENT:
+            err = feed_content(m, &piece);
+            break;
+        case STATE_BOUNDARY:
+            err = feed_boundary(m, &piece);
+            break;
+        case STATE_BOUNDARY_DASH:
+            err = feed_dash(m, &piece);
+            break;
+        case STATE_PADDING:
+            err = feed_padding(m, &piece);
+            break;
+        case STATE_BOUNDARY_CR:
+            err = feed_boundary_cr(m, &piece);
+            break;
+        case STATE_HEAD:
+            err = feed_head(m, &piece);
+            break;
+        case STATE_EPILOGUE:
+            return NULL;
         }
     }
     return err;

@@ -26,14 +26,16 @@ static bool is_blank(char c)
 static Str skip_blanks(Str s)
 {
     size_t i = 0;
-    while (i < s.len && is_blank(s.ptr[i])) i++;
+    while (i < s.len && is_blank(s.ptr[i]))
+        i++;
     return str_from_pos(s, i);
 }
 
 static Str take_token(Str *rest)
 {
     size_t i = 0;
-    while (i < rest->len && is_token_char(rest->ptr[i])) i++;
+    while (i < rest->len && is_token_char(rest->ptr[i]))
+        i++;
     Str token = str_sub(*rest, 0, i);
     *rest = str_from_pos(*rest, i);
     return token;

@@ -5,8 +5,10 @@
 
 static Str trim_blanks(Str s)
 {
-    while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) s = str_from_pos(s, 1);
-    while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t')) s.len--;
+    while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+        s = str_from_pos(s, 1);
+    while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+        s.len--;
     return s;
 }
 
@@ -50,8 +52,8 @@ static bool read_range(Str spec, uint64_t size, ByteRange *out)
 static bool overlaps(const ByteRange *ranges, size_t count, ByteRange r)
 {
     for (size_t i = 0; i < count; i++) {
-        bool is_apart = r.start + r.len <= ranges[i].start ||
-                        ranges[i].start + ranges[i].len <= r.start;
+        bool is_apart =
+            r.start + r.len <= ranges[i].start || ranges[i].start + ranges[i].len <= r.start;
         if (!is_apart) return true;
     }
     return false;

@@ -114,7 +114,9 @@ static bool read_head(Request *r)
     Arena *a = r->req.arena;
     size_t len = c->scan.head_bytes;
     char *copy = arena_bytes(a, len);
-    memcpy(copy, conn_input(c).ptr, len);
+    Str input = conn_input(c);
+    assert(input.ptr && input.len >= len);
+    memcpy(copy, input.ptr, len);
     HttpHeader *headers = arena_new(a, HttpHeader, c->scan.lines);
 
     Http1Head head;

@@ -213,7 +213,8 @@ static bool wait_for_pending(SiteLoop *sl, Str key)
         Waiter self = {.fiber = fiber_current(), .next = p->waiters};
         if (!self.fiber) return false;
         p->waiters = &self;
-        while (!self.done) fiber_suspend();
+        while (!self.done)
+            fiber_suspend();
         return true;
     }
     return false;
@@ -222,7 +223,8 @@ static bool wait_for_pending(SiteLoop *sl, Str key)
 static void end_pending(SiteLoop *sl, Pending *pending)
 {
     Pending **at = &sl->pending;
-    while (*at != pending) at = &(*at)->next;
+    while (*at != pending)
+        at = &(*at)->next;
     *at = pending->next;
     Waiter *w = pending->waiters;
     while (w) {
@@ -242,7 +244,8 @@ static Error *load(Req *req, SiteLoop *sl, Root *root, SiteLoad *job)
     root->users++;
     job->root = root->fd;
     job->shared = &site->shared;
-    Error *err = await_work(request_of(req)->server->config.workers, req->arena, site_load_run, job);
+    Error *err =
+        await_work(request_of(req)->server->config.workers, req->arena, site_load_run, job);
     end_pending(sl, &pending);
     bool is_current = sl->root == root;
     root_release(root);
@@ -259,7 +262,8 @@ static Error *load(Req *req, SiteLoop *sl, Root *root, SiteLoad *job)
 static Str cache_key(Arena *a, Str path, const Coding *codings, size_t count)
 {
     char kind = 'a';
-    for (size_t i = 0; i < count; i++) kind = (char)(kind + (int)codings[i] * (i == 0 ? 3 : 1));
+    for (size_t i = 0; i < count; i++)
+        kind = (char)(kind + (int)codings[i] * (i == 0 ? 3 : 1));
     return str_concat(a, str_make(&kind, 1), path);
 }
 

@@ -93,7 +93,8 @@ static void list_push(SiteCache *c, Entry *e)
 static void remove_entry(SiteCache *c, Entry *e)
 {
     Entry **at = chain_of(c, e->hash);
-    while (*at != e) at = &(*at)->next_in_chain;
+    while (*at != e)
+        at = &(*at)->next_in_chain;
     *at = e->next_in_chain;
     list_remove(c, e);
     c->cost -= e->cost;
@@ -111,7 +112,8 @@ static size_t cost_of(const SiteFile *file, Str key)
 SiteCache *site_cache_create(size_t budget_bytes, size_t files_max)
 {
     size_t chains = 16;
-    while (chains < files_max) chains *= 2;
+    while (chains < files_max)
+        chains *= 2;
     SiteCache *c = calloc(1, sizeof(*c) + chains * sizeof(Entry *));
     if (!c) return NULL;
     c->budget = budget_bytes;
@@ -122,7 +124,8 @@ SiteCache *site_cache_create(size_t budget_bytes, size_t files_max)
 
 void site_cache_clear(SiteCache *c)
 {
-    while (c->oldest) remove_entry(c, c->oldest);
+    while (c->oldest)
+        remove_entry(c, c->oldest);
 }
 
 void site_cache_destroy(SiteCache *c)

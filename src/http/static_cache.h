@@ -20,17 +20,17 @@ typedef enum { SITE_FILE, SITE_FOLDER, SITE_NOTHING } SiteKind;
 
 typedef struct {
     _Atomic size_t users;
-    SiteKind kind;   /* only SITE_FILE is ever cached */
+    SiteKind kind; /* only SITE_FILE is ever cached */
     uint64_t inode, device;
     int64_t modified_ns;
     uint64_t source_bytes; /* size of the file as it is on disk */
     Coding coding;
-    int fd;                /* or -1: the content is in `bytes` */
+    int fd; /* or -1: the content is in `bytes` */
     char *bytes;
-    uint64_t size_bytes;   /* of what is sent */
-    Str content_type;      /* a literal */
-    Str cache_control;     /* a literal */
-    bool varies;           /* other clients may get another coding */
+    uint64_t size_bytes; /* of what is sent */
+    Str content_type;    /* a literal */
+    Str cache_control;   /* a literal */
+    bool varies;         /* other clients may get another coding */
     char etag[SITE_TAG_BYTES];
     char last_modified[SITE_DATE_BYTES];
 } SiteFile;

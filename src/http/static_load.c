@@ -124,8 +124,8 @@ static bool compress_content(SiteFile *file, int fd, Coding coding)
     size_t cap = size - size / 16;
     char *plain = read_whole(fd, size);
     char *packed = plain ? malloc(cap) : NULL;
-    size_t len = packed ? compress_bytes(coding, COMPRESS_SMALL, str_make(plain, size), packed, cap)
-                        : 0;
+    size_t len =
+        packed ? compress_bytes(coding, COMPRESS_SMALL, str_make(plain, size), packed, cap) : 0;
     free(plain);
     char *exact = len > 0 ? realloc(packed, len) : NULL;
     if (!exact) {

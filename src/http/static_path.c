@@ -55,11 +55,11 @@ bool static_path_has_extension(Str relative)
 
 Str static_cache_control(Str relative, Str content_type)
 {
-    static const Str REVALIDATED[] = {
-        STR_INIT("text/html"), STR_INIT("application/json"), STR_INIT("application/manifest+json"),
-        STR_INIT("text/xml"), STR_INIT("text/plain")};
-    bool is_immutable = str_starts(relative, S("immutable/")) ||
-                        str_find(relative, S("/immutable/")) >= 0;
+    static const Str REVALIDATED[] = {STR_INIT("text/html"), STR_INIT("application/json"),
+                                      STR_INIT("application/manifest+json"), STR_INIT("text/xml"),
+                                      STR_INIT("text/plain")};
+    bool is_immutable =
+        str_starts(relative, S("immutable/")) || str_find(relative, S("/immutable/")) >= 0;
     if (is_immutable) return S("public, max-age=31536000, immutable");
 
     Str type = str_trim(str_split(&content_type, ';'));

@@ -161,6 +161,7 @@ Error *filter_cached(Arena *a, Str text, const Filter **out)
         Error *err = add(c, a, hash, text, &e);
         if (err) return err;
     }
+    assert(e);
     *out = e->filter;
     return NULL;
 }

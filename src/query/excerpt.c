@@ -13,20 +13,19 @@
 #define TAG_NAME_MAX 16
 
 static const Str INLINE[] = {
-    STR_INIT("a"),     STR_INIT("abbr"),   STR_INIT("acronym"), STR_INIT("b"),
-    STR_INIT("bdo"),   STR_INIT("big"),    STR_INIT("br"),      STR_INIT("button"),
-    STR_INIT("cite"),  STR_INIT("code"),   STR_INIT("em"),      STR_INIT("i"),
-    STR_INIT("label"), STR_INIT("q"),      STR_INIT("small"),   STR_INIT("span"),
-    STR_INIT("strong"), STR_INIT("strike"), STR_INIT("sub"),    STR_INIT("sup"),
+    STR_INIT("a"),    STR_INIT("abbr"),   STR_INIT("acronym"), STR_INIT("b"),    STR_INIT("bdo"),
+    STR_INIT("big"),  STR_INIT("br"),     STR_INIT("button"),  STR_INIT("cite"), STR_INIT("code"),
+    STR_INIT("em"),   STR_INIT("i"),      STR_INIT("label"),   STR_INIT("q"),    STR_INIT("small"),
+    STR_INIT("span"), STR_INIT("strong"), STR_INIT("strike"),  STR_INIT("sub"),  STR_INIT("sup"),
     STR_INIT("time"),
 };
 
 static const Str SKIPPED[] = {
-    STR_INIT("head"),     STR_INIT("style"),    STR_INIT("script"), STR_INIT("iframe"),
-    STR_INIT("embed"),    STR_INIT("applet"),   STR_INIT("object"), STR_INIT("svg"),
-    STR_INIT("img"),      STR_INIT("picture"),  STR_INIT("dialog"), STR_INIT("template"),
-    STR_INIT("button"),   STR_INIT("form"),     STR_INIT("textarea"), STR_INIT("input"),
-    STR_INIT("select"),   STR_INIT("option"),
+    STR_INIT("head"),   STR_INIT("style"),   STR_INIT("script"),   STR_INIT("iframe"),
+    STR_INIT("embed"),  STR_INIT("applet"),  STR_INIT("object"),   STR_INIT("svg"),
+    STR_INIT("img"),    STR_INIT("picture"), STR_INIT("dialog"),   STR_INIT("template"),
+    STR_INIT("button"), STR_INIT("form"),    STR_INIT("textarea"), STR_INIT("input"),
+    STR_INIT("select"), STR_INIT("option"),
 };
 
 /* Elements without content: nothing to skip but the tag itself. */
@@ -37,18 +36,42 @@ static const struct {
     Str name;
     uint32_t code_point;
 } ENTITIES[] = {
-    {STR_INIT("amp"), '&'},       {STR_INIT("lt"), '<'},        {STR_INIT("gt"), '>'},
-    {STR_INIT("quot"), '"'},      {STR_INIT("apos"), '\''},     {STR_INIT("nbsp"), 0xA0},
-    {STR_INIT("copy"), 0xA9},     {STR_INIT("reg"), 0xAE},      {STR_INIT("deg"), 0xB0},
-    {STR_INIT("euro"), 0x20AC},   {STR_INIT("pound"), 0xA3},    {STR_INIT("ndash"), 0x2013},
-    {STR_INIT("mdash"), 0x2014},  {STR_INIT("hellip"), 0x2026}, {STR_INIT("lsquo"), 0x2018},
-    {STR_INIT("rsquo"), 0x2019},  {STR_INIT("ldquo"), 0x201C},  {STR_INIT("rdquo"), 0x201D},
-    {STR_INIT("laquo"), 0xAB},    {STR_INIT("raquo"), 0xBB},    {STR_INIT("bull"), 0x2022},
-    {STR_INIT("middot"), 0xB7},   {STR_INIT("times"), 0xD7},    {STR_INIT("trade"), 0x2122},
-    {STR_INIT("auml"), 0xE4},     {STR_INIT("ouml"), 0xF6},     {STR_INIT("uuml"), 0xFC},
-    {STR_INIT("Auml"), 0xC4},     {STR_INIT("Ouml"), 0xD6},     {STR_INIT("Uuml"), 0xDC},
-    {STR_INIT("szlig"), 0xDF},    {STR_INIT("eacute"), 0xE9},   {STR_INIT("egrave"), 0xE8},
-    {STR_INIT("agrave"), 0xE0},   {STR_INIT("ccedil"), 0xE7},   {STR_INIT("ntilde"), 0xF1},
+    {STR_INIT("amp"),    '&'   },
+    {STR_INIT("lt"),     '<'   },
+    {STR_INIT("gt"),     '>'   },
+    {STR_INIT("quot"),   '"'   },
+    {STR_INIT("apos"),   '\''  },
+    {STR_INIT("nbsp"),   0xA0  },
+    {STR_INIT("copy"),   0xA9  },
+    {STR_INIT("reg"),    0xAE  },
+    {STR_INIT("deg"),    0xB0  },
+    {STR_INIT("euro"),   0x20AC},
+    {STR_INIT("pound"),  0xA3  },
+    {STR_INIT("ndash"),  0x2013},
+    {STR_INIT("mdash"),  0x2014},
+    {STR_INIT("hellip"), 0x2026},
+    {STR_INIT("lsquo"),  0x2018},
+    {STR_INIT("rsquo"),  0x2019},
+    {STR_INIT("ldquo"),  0x201C},
+    {STR_INIT("rdquo"),  0x201D},
+    {STR_INIT("laquo"),  0xAB  },
+    {STR_INIT("raquo"),  0xBB  },
+    {STR_INIT("bull"),   0x2022},
+    {STR_INIT("middot"), 0xB7  },
+    {STR_INIT("times"),  0xD7  },
+    {STR_INIT("trade"),  0x2122},
+    {STR_INIT("auml"),   0xE4  },
+    {STR_INIT("ouml"),   0xF6  },
+    {STR_INIT("uuml"),   0xFC  },
+    {STR_INIT("Auml"),   0xC4  },
+    {STR_INIT("Ouml"),   0xD6  },
+    {STR_INIT("Uuml"),   0xDC  },
+    {STR_INIT("szlig"),  0xDF  },
+    {STR_INIT("eacute"), 0xE9  },
+    {STR_INIT("egrave"), 0xE8  },
+    {STR_INIT("agrave"), 0xE0  },
+    {STR_INIT("ccedil"), 0xE7  },
+    {STR_INIT("ntilde"), 0xF1  },
 };
 
 typedef struct {
@@ -211,8 +234,7 @@ Str html_text(Arena *a, Str html, size_t max)
         }
         at += taken;
         if (name.len > 0 && !in_list(INLINE, COUNT(INLINE), name)) t.blank = true;
-        if (!closing && in_list(SKIPPED, COUNT(SKIPPED), name) &&
-            !in_list(VOID, COUNT(VOID), name))
+        if (!closing && in_list(SKIPPED, COUNT(SKIPPED), name) && !in_list(VOID, COUNT(VOID), name))
             at += skip_content(str_from_pos(html, at), name);
     }
     return buf_str(&t.out);

@@ -19,8 +19,8 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "db/db.h"
-#include "json/json.h"
 #include "schema/schema.h"
+#include "json/json.h"
 
 /* ---- the caller and the request, as rules see them ---- */
 
@@ -41,7 +41,7 @@ typedef struct {
     /* Called the first time a rule asks for query or headers; may be NULL. */
     void (*lazy)(void *arg, Arena *a, Json **query, Json **headers);
     void *lazy_arg;
-    int64_t now_ms;       /* one moment for all macros of a request; 0 = ask the clock */
+    int64_t now_ms; /* one moment for all macros of a request; 0 = ask the clock */
 } RequestInfo;
 
 /* ---- filters ---- */

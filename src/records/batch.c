@@ -271,6 +271,7 @@ static const char *item_action(const Item *item)
 
 static Error *item_resolve(Item *item)
 {
+    assert(item);
     Arena *a = item->batch->a;
     Context *cx = item->batch->cx;
     Str name;

@@ -277,7 +277,7 @@ Collection *collection_scaffold(Arena *a, CollectionType type)
     json_set_str(a, json, S("type"), collection_type_name(type));
     Collection *c = NULL;
     Error *err = collection_from_json(a, NULL, json, &c);
-    assert(!err);
+    assert(!err && c);
     (void)err;
     c->created = c->updated = S("");
     return c;

@@ -83,7 +83,8 @@ static void run_remove(void *arg)
     RemoveJob *job = arg;
     int folder = folder_open(job->s, job->key.folder);
     if (folder < 0) {
-        if (errno != ENOENT && errno != ENOTDIR) (void)job_fail(&job->result, errno, "open folder of");
+        if (errno != ENOENT && errno != ENOTDIR)
+            (void)job_fail(&job->result, errno, "open folder of");
         return;
     }
     if (job->is_prefix) {

@@ -68,7 +68,8 @@ Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out)
 void storage_close(Storage *s)
 {
     pthread_mutex_lock(&s->lock);
-    while (s->pending > 0) pthread_cond_wait(&s->idle, &s->lock);
+    while (s->pending > 0)
+        pthread_cond_wait(&s->idle, &s->lock);
     pthread_mutex_unlock(&s->lock);
 
     pthread_cond_destroy(&s->idle);

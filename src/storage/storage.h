@@ -15,7 +15,7 @@
 typedef struct Storage Storage;
 
 typedef struct {
-    Str content_type;  /* from the sidecar; application/octet-stream without one */
+    Str content_type; /* from the sidecar; application/octet-stream without one */
     Str original_name;
     uint64_t size_bytes;
     int64_t modified_ms;

@@ -24,8 +24,8 @@
 #define TEMP_FOLDER       ".tmp"
 
 struct Storage {
-    int root;   /* the storage folder */
-    int temp;   /* its .tmp folder */
+    int root; /* the storage folder */
+    int temp; /* its .tmp folder */
     Workers *workers;
     pthread_mutex_t lock; /* guards `pending` */
     pthread_cond_t idle;

@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
     Storage *s;
     DIR *dir[LEVELS];
-    int level; /* of the innermost open folder; -1 when all is done */
+    int level;                             /* of the innermost open folder; -1 when all is done */
     char name[LEVELS][NAME_MAX_BYTES + 1]; /* of the entry being looked at */
     WalkEntry *entries;
     size_t count;

@@ -179,8 +179,7 @@ static bool move_in(PutJob *job, const char *blob, const char *sidecar, bool *si
         *gone = errno == ENOENT;
         return job_fail(&job->result, errno, "make folder of");
     }
-    bool ok = *sidecar_moved ||
-              renameat(job->s->temp, sidecar, folder, job->key.sidecar) == 0;
+    bool ok = *sidecar_moved || renameat(job->s->temp, sidecar, folder, job->key.sidecar) == 0;
     *sidecar_moved = ok;
     ok = ok && renameat(job->s->temp, blob, folder, job->key.name) == 0;
     if (!ok) {
@@ -223,7 +222,8 @@ static Str attributes_text(Arena *a, Str content_type, Str original_name)
     static const Str EMPTY[] = {
         STR_INIT("user.cache_control"), STR_INIT("user.content_disposition"),
         STR_INIT("user.content_encoding"), STR_INIT("user.content_language")};
-    for (size_t i = 0; i < COUNT(EMPTY); i++) json_set_str(a, attributes, EMPTY[i], S(""));
+    for (size_t i = 0; i < COUNT(EMPTY); i++)
+        json_set_str(a, attributes, EMPTY[i], S(""));
     json_set_str(a, attributes, S("user.content_type"), content_type);
     json_set(a, attributes, S("user.metadata"), metadata);
 

@@ -16,16 +16,16 @@ static int depth(const ExpandNode *n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char RECORD[] = "{\"id\":\"1\",\"a\":{\"b\":1,\"c\":{\"id\":2}},\"body\":\"<p>x</p> y\","
-                                 "\"expand\":{\"author\":{\"name\":\"Ann\"}},\"l\":[{\"id\":4}]}";
+    static const char RECORD[] =
+        "{\"id\":\"1\",\"a\":{\"b\":1,\"c\":{\"id\":2}},\"body\":\"<p>x</p> y\","
+        "\"expand\":{\"author\":{\"name\":\"Ann\"}},\"l\":[{\"id\":4}]}";
     Arena *a = arena_create("fuzz", 16 << 20);
     Str text = {(const char *)data, size};
     Json *record;
     FieldsPick *pick;
     if (!json_parse(a, S(RECORD), NULL, &record) && !fields_parse(a, text, &pick)) {
         const Json *once = fields_apply(a, pick, record);
-        if (str_find(text, S("excerpt")) < 0)
-            assert(json_equal(once, fields_apply(a, pick, once)));
+        if (str_find(text, S("excerpt")) < 0) assert(json_equal(once, fields_apply(a, pick, once)));
     }
     assert(depth(expand_parse(a, text)) <= 6);
     if (utf8_valid(text)) assert(utf8_length(fields_excerpt(a, text, 20, false)) <= 20);

@@ -95,7 +95,7 @@ static bool run(Log *log, Str boundary, Str body, uint8_t step)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const Str BOUNDARIES[] = {STR_INIT("xyz"), STR_INIT("-"), STR_INIT("--"),
+    static const Str BOUNDARIES[] = {STR_INIT("xyz"), STR_INIT("-"),   STR_INIT("--"),
                                      STR_INIT("aaa"), STR_INIT("a b"), STR_INIT("--a--a")};
     if (size < 2) return 0;
     Arena *a = arena_create("fuzz", 64 << 20);

@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static Str forge(Arena *a, Str claims)
 {
-    Str part = str_concat(a, S("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."),
-                          base64url_encode(a, claims));
+    Str part =
+        str_concat(a, S("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."), base64url_encode(a, claims));
     uint8_t mac[32];
     hmac_sha256(S("key"), part, mac);
     Str signature = base64url_encode(a, str_make((const char *)mac, sizeof(mac)));

@@ -168,6 +168,7 @@ Error *cache_take(Conn *c, Tx *tx, Str sql, uint64_t hash, Stmt **out)
         Error *err = add(c, tx, sql, hash, &s);
         if (err) return err;
     }
+    assert(s);
     s->tx = tx;
     tx_list_push(tx, s);
     *out = s;

@@ -31,7 +31,8 @@ static const char *fill_times(Arena *a, const char *claims)
         rest = str_from_pos(rest, (size_t)at + 3);
         int64_t offset = 0;
         size_t digits = 1;
-        while (digits < rest.len && rest.ptr[digits] >= '0' && rest.ptr[digits] <= '9') digits++;
+        while (digits < rest.len && rest.ptr[digits] >= '0' && rest.ptr[digits] <= '9')
+            digits++;
         assert_true(str_to_i64(str_sub(rest, 1, digits - 1), &offset));
         buf_i64(&out, rest.ptr[0] == '-' ? now - offset : now + offset);
         rest = str_from_pos(rest, digits);
@@ -46,42 +47,42 @@ static const struct {
     const char *name, *header, *claims;
     bool readable, valid;
 } CASES[] = {
-    {"ordinary", HEADER, "{\"id\":\"u1\",\"exp\":NOW+60}", true, true},
-    {"header in another order", "{\"typ\":\"JWT\", \"alg\":\"HS256\"}", "{\"exp\":NOW+60}", true,
-     true},
-    {"type in lower case", "{\"alg\":\"HS256\",\"typ\":\"jwt\"}", "{\"exp\":NOW+60}", true, true},
-    {"no type", "{\"alg\":\"HS256\"}", "{\"exp\":NOW+60}", true, true},
-    {"issued and valid since", HEADER, "{\"exp\":NOW+60,\"iat\":NOW-1,\"nbf\":NOW-1}", true, true},
-    {"far future", HEADER, "{\"exp\":9007199254740991}", true, true},
-    {"expired", HEADER, "{\"exp\":NOW-1}", true, false},
-    {"expires now", HEADER, "{\"exp\":NOW-0}", true, false},
-    {"expired in 1970", HEADER, "{\"exp\":0}", true, false},
-    {"no exp", HEADER, "{\"id\":\"u1\"}", true, false},
-    {"exp is text", HEADER, "{\"exp\":\"9999999999\"}", true, false},
-    {"exp is null", HEADER, "{\"exp\":null}", true, false},
-    {"exp is a fraction", HEADER, "{\"exp\":9999999999.5}", true, false},
-    {"exp is negative", HEADER, "{\"exp\":-1}", true, false},
-    {"exp is beyond", HEADER, "{\"exp\":1e300}", true, false},
-    {"not before later", HEADER, "{\"exp\":NOW+60,\"nbf\":NOW+30}", true, false},
-    {"issued later", HEADER, "{\"exp\":NOW+60,\"iat\":NOW+30}", true, false},
-    {"nbf is text", HEADER, "{\"exp\":NOW+60,\"nbf\":\"1\"}", true, false},
-    {"iat is null", HEADER, "{\"exp\":NOW+60,\"iat\":null}", true, false},
-    {"none", "{\"alg\":\"none\"}", "{\"exp\":NOW+60}", false, false},
-    {"HS512", "{\"alg\":\"HS512\",\"typ\":\"JWT\"}", "{\"exp\":NOW+60}", false, false},
-    {"RS256", "{\"alg\":\"RS256\",\"typ\":\"JWT\"}", "{\"exp\":NOW+60}", false, false},
-    {"hs256", "{\"alg\":\"hs256\"}", "{\"exp\":NOW+60}", false, false},
-    {"algorithm is a list", "{\"alg\":[\"HS256\"]}", "{\"exp\":NOW+60}", false, false},
-    {"no algorithm", "{}", "{\"exp\":NOW+60}", false, false},
-    {"another type", "{\"alg\":\"HS256\",\"typ\":\"JWE\"}", "{\"exp\":NOW+60}", false, false},
-    {"critical extension", "{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}",
-     "{\"exp\":NOW+60}", false, false},
-    {"header is a list", "[\"HS256\"]", "{\"exp\":NOW+60}", false, false},
-    {"claims are a list", HEADER, "[1]", false, false},
-    {"claims are text", HEADER, "\"x\"", false, false},
-    {"claims are cut", HEADER, "{\"exp\":NOW+60", false, false},
-    {"claims with something behind", HEADER, "{\"exp\":NOW+60} x", false, false},
-    {"claims nest too deep", HEADER,
-     "{\"exp\":NOW+60,\"x\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}", false, false},
+    {"ordinary",                     HEADER,                                                 "{\"id\":\"u1\",\"exp\":NOW+60}",               true,  true },
+    {"header in another order",      "{\"typ\":\"JWT\", \"alg\":\"HS256\"}",                 "{\"exp\":NOW+60}",                             true,
+     true                                                                                                                                                },
+    {"type in lower case",           "{\"alg\":\"HS256\",\"typ\":\"jwt\"}",                  "{\"exp\":NOW+60}",                             true,  true },
+    {"no type",                      "{\"alg\":\"HS256\"}",                                  "{\"exp\":NOW+60}",                             true,  true },
+    {"issued and valid since",       HEADER,                                                 "{\"exp\":NOW+60,\"iat\":NOW-1,\"nbf\":NOW-1}", true,  true },
+    {"far future",                   HEADER,                                                 "{\"exp\":9007199254740991}",                   true,  true },
+    {"expired",                      HEADER,                                                 "{\"exp\":NOW-1}",                              true,  false},
+    {"expires now",                  HEADER,                                                 "{\"exp\":NOW-0}",                              true,  false},
+    {"expired in 1970",              HEADER,                                                 "{\"exp\":0}",                                  true,  false},
+    {"no exp",                       HEADER,                                                 "{\"id\":\"u1\"}",                              true,  false},
+    {"exp is text",                  HEADER,                                                 "{\"exp\":\"9999999999\"}",                     true,  false},
+    {"exp is null",                  HEADER,                                                 "{\"exp\":null}",                               true,  false},
+    {"exp is a fraction",            HEADER,                                                 "{\"exp\":9999999999.5}",                       true,  false},
+    {"exp is negative",              HEADER,                                                 "{\"exp\":-1}",                                 true,  false},
+    {"exp is beyond",                HEADER,                                                 "{\"exp\":1e300}",                              true,  false},
+    {"not before later",             HEADER,                                                 "{\"exp\":NOW+60,\"nbf\":NOW+30}",              true,  false},
+    {"issued later",                 HEADER,                                                 "{\"exp\":NOW+60,\"iat\":NOW+30}",              true,  false},
+    {"nbf is text",                  HEADER,                                                 "{\"exp\":NOW+60,\"nbf\":\"1\"}",               true,  false},
+    {"iat is null",                  HEADER,                                                 "{\"exp\":NOW+60,\"iat\":null}",                true,  false},
+    {"none",                         "{\"alg\":\"none\"}",                                   "{\"exp\":NOW+60}",                             false, false},
+    {"HS512",                        "{\"alg\":\"HS512\",\"typ\":\"JWT\"}",                  "{\"exp\":NOW+60}",                             false, false},
+    {"RS256",                        "{\"alg\":\"RS256\",\"typ\":\"JWT\"}",                  "{\"exp\":NOW+60}",                             false, false},
+    {"hs256",                        "{\"alg\":\"hs256\"}",                                  "{\"exp\":NOW+60}",                             false, false},
+    {"algorithm is a list",          "{\"alg\":[\"HS256\"]}",                                "{\"exp\":NOW+60}",                             false, false},
+    {"no algorithm",                 "{}",                                                   "{\"exp\":NOW+60}",                             false, false},
+    {"another type",                 "{\"alg\":\"HS256\",\"typ\":\"JWE\"}",                  "{\"exp\":NOW+60}",                             false, false},
+    {"critical extension",           "{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}",
+     "{\"exp\":NOW+60}",                                                                                                                     false, false},
+    {"header is a list",             "[\"HS256\"]",                                          "{\"exp\":NOW+60}",                             false, false},
+    {"claims are a list",            HEADER,                                                 "[1]",                                          false, false},
+    {"claims are text",              HEADER,                                                 "\"x\"",                                        false, false},
+    {"claims are cut",               HEADER,                                                 "{\"exp\":NOW+60",                              false, false},
+    {"claims with something behind", HEADER,                                                 "{\"exp\":NOW+60} x",                           false, false},
+    {"claims nest too deep",         HEADER,
+     "{\"exp\":NOW+60,\"x\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}",                                                                      false, false},
 };
 
 static void judges_header_and_claims(void **state)
@@ -158,7 +159,11 @@ static void odd_shapes_are_refused(void **state)
     Str good = forge(a, HEADER, fill_times(a, "{\"exp\":NOW+60}"));
     Str huge_claims = str_printf(a, "{\"exp\":9999999999,\"x\":\"%0*d\"}", TOKEN_MAX_BYTES, 0);
     const Str odd[] = {
-        S(""), S("."), S(".."), S("..."), S("a.b.c"),
+        S(""),
+        S("."),
+        S(".."),
+        S("..."),
+        S("a.b.c"),
         str_concat(a, good, S("=")),
         str_concat(a, good, S(".")),
         str_concat(a, good, S(".e30")),

@@ -70,10 +70,10 @@ static Error *handle_both(Req *req, Res *res)
 }
 
 static const Route ROUTES[] = {
-    {"POST", "/api/echo", handle_echo, 0, NULL},
-    {"GET", "/api/echo", handle_echo, 0, NULL},
+    {"POST", "/api/echo",  handle_echo,  0, NULL},
+    {"GET",  "/api/echo",  handle_echo,  0, NULL},
     {"POST", "/api/bytes", handle_bytes, 0, NULL},
-    {"POST", "/api/both", handle_both, 0, NULL},
+    {"POST", "/api/both",  handle_both,  0, NULL},
 };
 
 static World world;
@@ -106,7 +106,8 @@ static void send_chunked(int fd, Str body)
         Str piece = str_sub(body, 0, 7 + body.len % 1000);
         char head[32];
         (void)snprintf(head, sizeof(head), "%zx\r\n", piece.len);
-        (void)(send_text(fd, head) && send_bytes(fd, piece.ptr, piece.len) && send_text(fd, "\r\n"));
+        (void)(send_text(fd, head) && send_bytes(fd, piece.ptr, piece.len) &&
+               send_text(fd, "\r\n"));
         body = str_from_pos(body, piece.len);
     }
     (void)send_text(fd, "0\r\n\r\n");
@@ -151,53 +152,52 @@ static const struct {
     int status;
     const char *answer; /* NULL: not looked at */
 } CASES[] = {
-    {"json", "application/json", STR_INIT("{\"a\":1}"), 200,
-     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"},
-    {"json with a charset", "application/json; charset=utf-8", STR_INIT("{\"a\":1}"), 200,
-     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"},
-    {"json in capitals", "Application/JSON", STR_INIT("{\"a\":1}"), 200, NULL},
-    {"json and something behind", "application/json", STR_INIT("{\"a\":1},junk"), 200,
-     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"},
-    {"json list", "application/json", STR_INIT("[1]"), 400, NULL},
-    {"json text", "application/json", STR_INIT("\"x\""), 400, NULL},
-    {"json null", "application/json", STR_INIT("null"), 400, NULL},
-    {"json cut", "application/json", STR_INIT("{\"a\":"), 400,
+    {"json",                       "application/json",                STR_INIT("{\"a\":1}"),           200,
+     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"                                      },
+    {"json with a charset",        "application/json; charset=utf-8", STR_INIT("{\"a\":1}"),           200,
+     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"                                      },
+    {"json in capitals",           "Application/JSON",                STR_INIT("{\"a\":1}"),           200, NULL},
+    {"json and something behind",  "application/json",                STR_INIT("{\"a\":1},junk"),      200,
+     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"                                      },
+    {"json list",                  "application/json",                STR_INIT("[1]"),                 400, NULL},
+    {"json text",                  "application/json",                STR_INIT("\"x\""),               400, NULL},
+    {"json null",                  "application/json",                STR_INIT("null"),                400, NULL},
+    {"json cut",                   "application/json",                STR_INIT("{\"a\":"),             400,
      "{\"data\":{},\"message\":\"Something went wrong while processing your request.\","
-     "\"status\":400}\n"},
-    {"json not utf-8", "application/json", STR_INIT("{\"a\":\"\xff\"}"), 400, NULL},
-    {"json with a NUL", "application/json", STR_INIT("{\"a\":\"\\u0000\"}"), 400, NULL},
-    {"nothing, as json", "application/json", STR_INIT(""), 200,
-     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"},
-    {"nothing, as form", FORM_TYPE, STR_INIT(""), 200,
-     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"},
-    {"nothing, as anything", "what/ever", STR_INIT(""), 200,
-     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"},
-    {"text", "text/plain", STR_INIT("hello"), 400,
-     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"},
-    {"xml", "application/xml", STR_INIT("<a/>"), 400,
-     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"},
-    {"urlencoded", URL_TYPE, STR_INIT("a=1&b=x+y&a=true"), 200,
-     "{\"data\":{\"a\":[1,true],\"b\":\"x y\"},\"files\":[],\"form\":true,\"present\":true}\n"},
-    {"urlencoded, not utf-8", URL_TYPE, STR_INIT("a=%ff"), 400, NULL},
-    {"multipart", FORM_TYPE,
+     "\"status\":400}\n"                                                                                        },
+    {"json not utf-8",             "application/json",                STR_INIT("{\"a\":\"\xff\"}"),    400, NULL},
+    {"json with a NUL",            "application/json",                STR_INIT("{\"a\":\"\\u0000\"}"), 400, NULL},
+    {"nothing, as json",           "application/json",                STR_INIT(""),                    200,
+     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"                                            },
+    {"nothing, as form",           FORM_TYPE,                         STR_INIT(""),                    200,
+     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"                                            },
+    {"nothing, as anything",       "what/ever",                       STR_INIT(""),                    200,
+     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"                                            },
+    {"text",                       "text/plain",                      STR_INIT("hello"),               400,
+     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"                                 },
+    {"xml",                        "application/xml",                 STR_INIT("<a/>"),                400,
+     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"                                 },
+    {"urlencoded",                 URL_TYPE,                          STR_INIT("a=1&b=x+y&a=true"),    200,
+     "{\"data\":{\"a\":[1,true],\"b\":\"x y\"},\"files\":[],\"form\":true,\"present\":true}\n"                  },
+    {"urlencoded, not utf-8",      URL_TYPE,                          STR_INIT("a=%ff"),               400, NULL},
+    {"multipart",                  FORM_TYPE,
      STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
               "--xyz\r\nContent-Disposition: form-data; name=\"docs+\"; filename=\"a.txt\"\r\n"
               "Content-Type: text/plain\r\n\r\nhello\r\n"
               "--xyz\r\nContent-Disposition: form-data; name=\"none\"; filename=\"\"\r\n\r\n\r\n"
               "--xyz\r\nContent-Disposition: form-data; name=\"@jsonPayload\"\r\n\r\n"
               "{\"b\":[1]}\r\n--xyz--\r\n"),
-     200,
-     "{\"data\":{\"a\":1,\"none\":\"\",\"b\":[1]},\"files\":[{\"field\":\"docs+\","
+     200,                                                                                                   "{\"data\":{\"a\":1,\"none\":\"\",\"b\":[1]},\"files\":[{\"field\":\"docs+\","
      "\"name\":\"a.txt\",\"type\":\"text/plain\",\"size\":5,\"where\":\"memory\","
-     "\"sum\":907060870}],\"form\":true,\"present\":true}\n"},
-    {"multipart without boundary", "multipart/form-data", STR_INIT("--xyz--"), 400, NULL},
-    {"multipart cut", FORM_TYPE, STR_INIT("--xyz\r\n"), 400, NULL},
-    {"multipart text not utf-8", FORM_TYPE,
-     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--xyz--"), 400,
-     NULL},
-    {"multipart text with a NUL", FORM_TYPE,
-     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\0\r\n--xyz--"), 400,
-     NULL},
+     "\"sum\":907060870}],\"form\":true,\"present\":true}\n"                                           },
+    {"multipart without boundary", "multipart/form-data",             STR_INIT("--xyz--"),             400, NULL},
+    {"multipart cut",              FORM_TYPE,                         STR_INIT("--xyz\r\n"),           400, NULL},
+    {"multipart text not utf-8",   FORM_TYPE,
+     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--xyz--"),           400,
+     NULL                                                                                                       },
+    {"multipart text with a NUL",  FORM_TYPE,
+     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\0\r\n--xyz--"),             400,
+     NULL                                                                                                       },
 };
 
 static void reads_every_kind_in_every_framing(void **state)
@@ -221,7 +221,8 @@ static void reads_every_kind_in_every_framing(void **state)
 static Str form_with_file(Arena *a, size_t size, uint32_t *sum)
 {
     char *bytes = arena_bytes(a, size);
-    for (size_t i = 0; i < size; i++) bytes[i] = (char)(i * 7 + i / 256);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (char)(i * 7 + i / 256);
     *sum = crc32_ieee(str_make(bytes, size));
     Buf body = buf_new(a, size + 256);
     buf_add(&body, S("--xyz\r\nContent-Disposition: form-data; name=f; filename=x\r\n\r\n"));
@@ -236,18 +237,25 @@ static void large_parts_go_to_a_file(void **state)
     static const struct {
         size_t size;
         const char *where;
-    } SIZES[] = {{0, "memory"},       {1, "memory"},        {MEMORY_BYTES, "memory"},
-                 {MEMORY_BYTES + 1, "file"}, {131072, "file"}, {131073, "file"},
-                 {190000, "file"}};
+    } SIZES[] = {
+        {0,                "memory"},
+        {1,                "memory"},
+        {MEMORY_BYTES,     "memory"},
+        {MEMORY_BYTES + 1, "file"  },
+        {131072,           "file"  },
+        {131073,           "file"  },
+        {190000,           "file"  }
+    };
     Answer *answer = malloc(sizeof(*answer));
     for (size_t i = 0; i < COUNT(SIZES); i++) {
         for (Framing framing = 0; framing < FRAMINGS; framing++) {
             uint32_t sum;
             Str body = form_with_file(a, SIZES[i].size, &sum);
             post("/api/echo", FORM_TYPE, body, framing, answer);
-            Str expected = str_printf(a, "{\"data\":{},\"files\":[{\"field\":\"f\",\"name\":\"x\","
-                                         "\"type\":\"\",\"size\":%zu,\"where\":\"%s\",\"sum\":%u}],"
-                                         "\"form\":true,\"present\":true}\n",
+            Str expected = str_printf(a,
+                                      "{\"data\":{},\"files\":[{\"field\":\"f\",\"name\":\"x\","
+                                      "\"type\":\"\",\"size\":%zu,\"where\":\"%s\",\"sum\":%u}],"
+                                      "\"form\":true,\"present\":true}\n",
                                       SIZES[i].size, SIZES[i].where, sum);
             check_str(SIZES[i].where, answer->body, arena_cstr(a, expected));
         }
@@ -286,7 +294,8 @@ static void parts_share_the_memory(void **state)
 static Str repeated(Arena *a, const char *text, int count)
 {
     Buf out = buf_new(a, 4096);
-    for (int i = 0; i < count; i++) buf_add(&out, str_from(text));
+    for (int i = 0; i < count; i++)
+        buf_add(&out, str_from(text));
     return buf_str(&out);
 }
 
@@ -300,21 +309,22 @@ static void limits_give_413(void **state)
         Str body;
         int status;
     } rows[] = {
-        {"body fits", "application/json",
-         str_printf(a, "{\"a\":\"%0*d\"}", 200000 - 8, 0), 200},
-        {"body too large", "application/json",
-         str_printf(a, "{\"a\":\"%0*d\"}", 200001 - 8, 0), 413},
-        {"upload too large", FORM_TYPE, form_with_file(a, 200001, &sum), 413},
-        {"fields fit", FORM_TYPE, str_concat(a, repeated(a, field, 20), S("--xyz--")), 200},
-        {"one field too many", FORM_TYPE, str_concat(a, repeated(a, field, 21), S("--xyz--")), 413},
-        {"value fits", URL_TYPE, str_printf(a, "a=%01000d", 0), 200},
-        {"value too long", URL_TYPE, str_printf(a, "a=%01001d", 0), 413},
-        {"part fits", FORM_TYPE,
-         str_printf(a, "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01000d\r\n--xyz--", 0),
-         200},
-        {"part too long", FORM_TYPE,
-         str_printf(a, "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01001d\r\n--xyz--", 0),
+        {"body fits", "application/json", str_printf(a,                                             "{\"a\":\"%0*d\"}", 200000 - 8,0), 200},
+        {"body too large",           "application/json",              str_printf(a,                                          "{\"a\":\"%0*d\"}",                                   200001 - 8,0),
          413},
+        {"upload too large",         FORM_TYPE,                           form_with_file(a,                                                                  200001,                                                                   &sum),413},
+        {"fields fit",        FORM_TYPE,                          str_concat(a,                                                                       repeated(a,                                                                         field,            20),                                                                                                            S("--xyz--")), 200},
+        {"one field too many",        FORM_TYPE,             str_concat(a,                                                                  repeated(a,                                                                                    field,21),S("--xyz--")), 413},
+        {"value fits", URL_TYPE,              str_printf(a,  "a=%01000d",0),200                                                                  },
+        {"value too long",   URL_TYPE,str_printf(a,                                        "a=%01001d",                                                                                                                                     0),                                                                                                                                      413                                                                     },
+        {"part fits", FORM_TYPE,
+         str_printf(a,                  "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01000d\r\n--xyz--",
+         0),
+         200},
+        {"part too long",  FORM_TYPE,
+         str_printf(a,"--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01001d\r\n--xyz--",
+         0),
+         413                                                                                                                                                                                                                                                                                                                                                                                                                            },
     };
     Answer *answer = calloc(1, sizeof(*answer));
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -355,7 +365,8 @@ static void bytes_come_as_they_are(void **state)
     static const size_t SIZES[] = {0, 1, 1000, 99999, 100000};
     for (size_t i = 0; i < COUNT(SIZES); i++) {
         char *bytes = arena_bytes(a, SIZES[i] + 1);
-        for (size_t k = 0; k < SIZES[i]; k++) bytes[k] = (char)(k * 3 + k / 99);
+        for (size_t k = 0; k < SIZES[i]; k++)
+            bytes[k] = (char)(k * 3 + k / 99);
         Str body = str_make(bytes, SIZES[i]);
         Str expected = str_printf(a, "%zu %u", body.len, crc32_ieee(body));
         for (Framing framing = 0; framing < FRAMINGS; framing++) {

@@ -10,35 +10,35 @@ static const struct {
     const char *header;
     const char *codings; /* best first: g = gzip, b = brotli */
 } ACCEPTS[] = {
-    {"", ""},
-    {"gzip", "g"},
-    {"br", "b"},
-    {"gzip, deflate, br", "bg"},
-    {"gzip, deflate, br, zstd", "bg"},
-    {"GZIP", "g"},
-    {"x-gzip", "g"},
-    {"gzip;q=0", ""},
-    {"gzip;q=0.0", ""},
-    {"gzip;q=0.5, br;q=0.1", "gb"},
-    {"gzip;q=1.0, br;q=1.0", "bg"},
-    {"br;q=0.001", "b"},
-    {"*", "bg"},
-    {"*;q=0", ""},
-    {"br;q=0, *", "g"},
-    {"gzip, *;q=0", "g"},
-    {"identity", ""},
-    {"identity, gzip;q=0.5", ""},
-    {"identity;q=0.5, gzip;q=1", "g"},
-    {"identity;q=0, gzip", "g"},
-    {"gzip ; q=0.5", "g"},
-    {"gzip;q=1.001", ""},
-    {"gzip;q=2", ""},
-    {"gzip;q=-1", ""},
-    {"gzip;q=0.1234", ""},
-    {"gzip;q=", ""},
-    {"gzip;x=1", ""},
-    {"gzipp, brr", ""},
-    {",,gzip,,", "g"},
+    {"",                         ""  },
+    {"gzip",                     "g" },
+    {"br",                       "b" },
+    {"gzip, deflate, br",        "bg"},
+    {"gzip, deflate, br, zstd",  "bg"},
+    {"GZIP",                     "g" },
+    {"x-gzip",                   "g" },
+    {"gzip;q=0",                 ""  },
+    {"gzip;q=0.0",               ""  },
+    {"gzip;q=0.5, br;q=0.1",     "gb"},
+    {"gzip;q=1.0, br;q=1.0",     "bg"},
+    {"br;q=0.001",               "b" },
+    {"*",                        "bg"},
+    {"*;q=0",                    ""  },
+    {"br;q=0, *",                "g" },
+    {"gzip, *;q=0",              "g" },
+    {"identity",                 ""  },
+    {"identity, gzip;q=0.5",     ""  },
+    {"identity;q=0.5, gzip;q=1", "g" },
+    {"identity;q=0, gzip",       "g" },
+    {"gzip ; q=0.5",             "g" },
+    {"gzip;q=1.001",             ""  },
+    {"gzip;q=2",                 ""  },
+    {"gzip;q=-1",                ""  },
+    {"gzip;q=0.1234",            ""  },
+    {"gzip;q=",                  ""  },
+    {"gzip;x=1",                 ""  },
+    {"gzipp, brr",               ""  },
+    {",,gzip,,",                 "g" },
 };
 
 static void reads_accept_encoding(void **state)
@@ -48,7 +48,8 @@ static void reads_accept_encoding(void **state)
         Coding codings[CODINGS_MAX];
         size_t count = codings_accepted(str_from(ACCEPTS[i].header), codings);
         char got[CODINGS_MAX + 1] = {0};
-        for (size_t c = 0; c < count; c++) got[c] = codings[c] == CODING_GZIP ? 'g' : 'b';
+        for (size_t c = 0; c < count; c++)
+            got[c] = codings[c] == CODING_GZIP ? 'g' : 'b';
         check_str(ACCEPTS[i].header, str_from(got), ACCEPTS[i].codings);
     }
 }
@@ -56,7 +57,8 @@ static void reads_accept_encoding(void **state)
 static Str text_of(Arena *a, size_t len)
 {
     char *bytes = arena_bytes(a, len);
-    for (size_t i = 0; i < len; i++) bytes[i] = "the quick brown fox, "[(i * i / 7) % 21];
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = "the quick brown fox, "[(i * i / 7) % 21];
     return str_make(bytes, len);
 }
 
@@ -70,7 +72,9 @@ static void gzip_unpacks_to_the_same(void **state)
         assert_in_range(len, 1, text.len / 2);
 
         char *back = arena_bytes(a, text.len);
-        z_stream z = {.next_in = (Bytef *)out, .avail_in = (uInt)len, .next_out = (Bytef *)back,
+        z_stream z = {.next_in = (Bytef *)out,
+                      .avail_in = (uInt)len,
+                      .next_out = (Bytef *)back,
                       .avail_out = (uInt)text.len};
         assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
         assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
@@ -102,30 +106,30 @@ static const struct {
     const char *path, *type;
     bool compressible;
 } TYPES[] = {
-    {"index.html", "text/html; charset=utf-8", true},
-    {"a/b/INDEX.HTM", "text/html; charset=utf-8", true},
-    {"css/site.css", "text/css; charset=utf-8", true},
-    {"app.min.js", "text/javascript; charset=utf-8", true},
-    {"m.mjs", "text/javascript; charset=utf-8", true},
-    {"d.json", "application/json", true},
-    {"i.svg", "image/svg+xml", true},
-    {"w.wasm", "application/wasm", true},
-    {"x.webmanifest", "application/manifest+json", true},
-    {"f.woff2", "font/woff2", false},
-    {"f.ttf", "font/ttf", true},
-    {"p.png", "image/png", false},
-    {"p.webp", "image/webp", false},
-    {"v.mp4", "video/mp4", false},
-    {"z.zip", "application/zip", false},
-    {"7.7z", "application/x-7z-compressed", false},
-    {"z.zst", "application/zstd", false},
-    {"x.pdf", "application/pdf", false},
-    {"noextension", "application/octet-stream", false},
-    {"dir.d/noextension", "application/octet-stream", false},
-    {"dot.", "application/octet-stream", false},
-    {"x.unknown", "application/octet-stream", false},
-    {"x.averyveryverylongextension", "application/octet-stream", false},
-    {"", "application/octet-stream", false},
+    {"index.html",                   "text/html; charset=utf-8",       true },
+    {"a/b/INDEX.HTM",                "text/html; charset=utf-8",       true },
+    {"css/site.css",                 "text/css; charset=utf-8",        true },
+    {"app.min.js",                   "text/javascript; charset=utf-8", true },
+    {"m.mjs",                        "text/javascript; charset=utf-8", true },
+    {"d.json",                       "application/json",               true },
+    {"i.svg",                        "image/svg+xml",                  true },
+    {"w.wasm",                       "application/wasm",               true },
+    {"x.webmanifest",                "application/manifest+json",      true },
+    {"f.woff2",                      "font/woff2",                     false},
+    {"f.ttf",                        "font/ttf",                       true },
+    {"p.png",                        "image/png",                      false},
+    {"p.webp",                       "image/webp",                     false},
+    {"v.mp4",                        "video/mp4",                      false},
+    {"z.zip",                        "application/zip",                false},
+    {"7.7z",                         "application/x-7z-compressed",    false},
+    {"z.zst",                        "application/zstd",               false},
+    {"x.pdf",                        "application/pdf",                false},
+    {"noextension",                  "application/octet-stream",       false},
+    {"dir.d/noextension",            "application/octet-stream",       false},
+    {"dot.",                         "application/octet-stream",       false},
+    {"x.unknown",                    "application/octet-stream",       false},
+    {"x.averyveryverylongextension", "application/octet-stream",       false},
+    {"",                             "application/octet-stream",       false},
 };
 
 static void knows_types_by_extension(void **state)

@@ -11,56 +11,56 @@ static const struct {
     uint64_t size;
     const char *answer; /* "start+len …", "whole" or "416" */
 } RANGES[] = {
-    {"bytes=0-3", 10, "0+4"},
-    {"bytes=0-0", 10, "0+1"},
-    {"bytes=9-9", 10, "9+1"},
-    {"bytes=5-", 10, "5+5"},
-    {"bytes=-3", 10, "7+3"},
-    {"bytes=-10", 10, "0+10"},
-    {"bytes=-11", 10, "0+10"},
-    {"bytes=0-99", 10, "0+10"},
-    {"Bytes=0-3", 10, "0+4"},
-    {"bytes=0-3,6-7", 10, "0+4 6+2"},
-    {"bytes=6-7,0-3", 10, "6+2 0+4"},
-    {"bytes= 0-3 ,\t6-7 ", 10, "0+4 6+2"},
-    {"bytes=,0-3,,", 10, "0+4"},
-    {"bytes=0-3,20-30", 10, "0+4"},
-    {"bytes=0-3,-2", 10, "0+4 8+2"},
-    {"bytes=0-3,4-7", 10, "0+4 4+4"},
-    {"bytes=10-", 10, "416"},
-    {"bytes=10-20", 10, "416"},
-    {"bytes=-0", 10, "416"},
-    {"bytes=10-,11-", 10, "416"},
-    {"bytes=99999999999999999999-", 10, "416"},
-    {"bytes=0-99999999999999999999", 10, "0+10"},
-    {"bytes=18446744073709551615-18446744073709551615", 10, "416"},
-    {"bytes=18446744073709551616-18446744073709551617", 10, "416"},
-    {"bytes=-18446744073709551616", 10, "0+10"},
-    {"bytes=0-3", 0, "whole"},
-    {"bytes=-3", 0, "whole"},
-    {"bytes=0-3,2-5", 10, "whole"}, /* overlapping */
-    {"bytes=0-,0-", 10, "whole"},
-    {"bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9", 10,
-     "0+1 1+1 2+1 3+1 4+1 5+1 6+1 7+1 8+1 9+1"},
-    {"bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9,10-10", 20, "whole"},
-    {"bytes=3-2", 10, "whole"},
-    {"bytes=0-3,3-2", 10, "whole"},
-    {"bytes=", 10, "whole"},
-    {"bytes=,", 10, "whole"},
-    {"bytes=-", 10, "whole"},
-    {"bytes=a-b", 10, "whole"},
-    {"bytes=0", 10, "whole"},
-    {"bytes=0--3", 10, "whole"},
-    {"bytes=-1-3", 10, "whole"},
-    {"bytes=+0-3", 10, "whole"},
-    {"bytes=0x0-3", 10, "whole"},
-    {"bytes 0-3", 10, "whole"},
-    {"bytes:0-3", 10, "whole"},
-    {"lines=0-3", 10, "whole"},
-    {"0-3", 10, "whole"},
-    {"", 10, "whole"},
-    {"bytes=0-3", 4294967297, "0+4"},
-    {"bytes=4294967296-", 4294967297, "4294967296+1"},
+    {"bytes=0-3",                                           10,         "0+4"         },
+    {"bytes=0-0",                                           10,         "0+1"         },
+    {"bytes=9-9",                                           10,         "9+1"         },
+    {"bytes=5-",                                            10,         "5+5"         },
+    {"bytes=-3",                                            10,         "7+3"         },
+    {"bytes=-10",                                           10,         "0+10"        },
+    {"bytes=-11",                                           10,         "0+10"        },
+    {"bytes=0-99",                                          10,         "0+10"        },
+    {"Bytes=0-3",                                           10,         "0+4"         },
+    {"bytes=0-3,6-7",                                       10,         "0+4 6+2"     },
+    {"bytes=6-7,0-3",                                       10,         "6+2 0+4"     },
+    {"bytes= 0-3 ,\t6-7 ",                                  10,         "0+4 6+2"     },
+    {"bytes=,0-3,,",                                        10,         "0+4"         },
+    {"bytes=0-3,20-30",                                     10,         "0+4"         },
+    {"bytes=0-3,-2",                                        10,         "0+4 8+2"     },
+    {"bytes=0-3,4-7",                                       10,         "0+4 4+4"     },
+    {"bytes=10-",                                           10,         "416"         },
+    {"bytes=10-20",                                         10,         "416"         },
+    {"bytes=-0",                                            10,         "416"         },
+    {"bytes=10-,11-",                                       10,         "416"         },
+    {"bytes=99999999999999999999-",                         10,         "416"         },
+    {"bytes=0-99999999999999999999",                        10,         "0+10"        },
+    {"bytes=18446744073709551615-18446744073709551615",     10,         "416"         },
+    {"bytes=18446744073709551616-18446744073709551617",     10,         "416"         },
+    {"bytes=-18446744073709551616",                         10,         "0+10"        },
+    {"bytes=0-3",                                           0,          "whole"       },
+    {"bytes=-3",                                            0,          "whole"       },
+    {"bytes=0-3,2-5",                                       10,         "whole"       }, /* overlapping */
+    {"bytes=0-,0-",                                         10,         "whole"       },
+    {"bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9",       10,
+     "0+1 1+1 2+1 3+1 4+1 5+1 6+1 7+1 8+1 9+1"                                        },
+    {"bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9,10-10", 20,         "whole"       },
+    {"bytes=3-2",                                           10,         "whole"       },
+    {"bytes=0-3,3-2",                                       10,         "whole"       },
+    {"bytes=",                                              10,         "whole"       },
+    {"bytes=,",                                             10,         "whole"       },
+    {"bytes=-",                                             10,         "whole"       },
+    {"bytes=a-b",                                           10,         "whole"       },
+    {"bytes=0",                                             10,         "whole"       },
+    {"bytes=0--3",                                          10,         "whole"       },
+    {"bytes=-1-3",                                          10,         "whole"       },
+    {"bytes=+0-3",                                          10,         "whole"       },
+    {"bytes=0x0-3",                                         10,         "whole"       },
+    {"bytes 0-3",                                           10,         "whole"       },
+    {"bytes:0-3",                                           10,         "whole"       },
+    {"lines=0-3",                                           10,         "whole"       },
+    {"0-3",                                                 10,         "whole"       },
+    {"",                                                    10,         "whole"       },
+    {"bytes=0-3",                                           4294967297, "0+4"         },
+    {"bytes=4294967296-",                                   4294967297, "4294967296+1"},
 };
 
 static void picks_ranges(void **state)
@@ -87,9 +87,9 @@ static void picks_ranges(void **state)
     }
 }
 
-#define BEFORE "Sat, 29 Oct 1994 19:43:30 GMT"
-#define SAME   "Sat, 29 Oct 1994 19:43:31 GMT"
-#define AFTER  "Sat, 29 Oct 1994 19:43:32 GMT"
+#define BEFORE      "Sat, 29 Oct 1994 19:43:30 GMT"
+#define SAME        "Sat, 29 Oct 1994 19:43:31 GMT"
+#define AFTER       "Sat, 29 Oct 1994 19:43:32 GMT"
 #define MODIFIED_MS INT64_C(783459811500) /* half a second later: dates have none */
 
 static const struct {
@@ -98,34 +98,33 @@ static const struct {
     const char *etag;
     ConditionAnswer answer;
 } CONDITIONS[] = {
-    {"nothing asked", NULL, NULL, NULL, NULL, "\"a\"", CONDITION_GO_ON},
-    {"match", "\"a\"", NULL, NULL, NULL, "\"a\"", CONDITION_GO_ON},
-    {"match in a list", "\"x\", \"a\"", NULL, NULL, NULL, "\"a\"", CONDITION_GO_ON},
-    {"match any", "*", NULL, NULL, NULL, "\"a\"", CONDITION_GO_ON},
-    {"match any without tag", "*", NULL, NULL, NULL, "", CONDITION_GO_ON},
-    {"no match", "\"b\"", NULL, NULL, NULL, "\"a\"", CONDITION_FAILED},
-    {"match is strong", "W/\"a\"", NULL, NULL, NULL, "\"a\"", CONDITION_FAILED},
-    {"match is strong, ours weak", "\"a\"", NULL, NULL, NULL, "W/\"a\"", CONDITION_FAILED},
-    {"match without tag", "\"a\"", NULL, NULL, NULL, "", CONDITION_FAILED},
-    {"match, malformed", "a", NULL, NULL, NULL, "\"a\"", CONDITION_FAILED},
-    {"comma in a tag", "\"x,\", \"a\"", NULL, NULL, NULL, "\"a\"", CONDITION_GO_ON},
-    {"none-match", NULL, "\"a\"", NULL, NULL, "\"a\"", CONDITION_NOT_MODIFIED},
-    {"none-match is weak", NULL, "W/\"a\"", NULL, NULL, "\"a\"", CONDITION_NOT_MODIFIED},
-    {"none-match any", NULL, "*", NULL, NULL, "\"a\"", CONDITION_NOT_MODIFIED},
-    {"none-match list", NULL, "\"x\",\"a\"", NULL, NULL, "\"a\"", CONDITION_NOT_MODIFIED},
-    {"none-match other", NULL, "\"b\"", NULL, NULL, "\"a\"", CONDITION_GO_ON},
-    {"since then unmodified", NULL, NULL, SAME, NULL, "\"a\"", CONDITION_NOT_MODIFIED},
-    {"since later unmodified", NULL, NULL, AFTER, NULL, "\"a\"", CONDITION_NOT_MODIFIED},
-    {"modified since", NULL, NULL, BEFORE, NULL, "\"a\"", CONDITION_GO_ON},
-    {"modified since, no date", NULL, NULL, "yesterday", NULL, "\"a\"", CONDITION_GO_ON},
-    {"unmodified since then", NULL, NULL, NULL, SAME, "\"a\"", CONDITION_GO_ON},
-    {"unmodified since, is not", NULL, NULL, NULL, BEFORE, "\"a\"", CONDITION_FAILED},
-    {"unmodified since, no date", NULL, NULL, NULL, "0", "\"a\"", CONDITION_GO_ON},
-    {"match outranks unmodified", "\"a\"", NULL, NULL, BEFORE, "\"a\"", CONDITION_GO_ON},
-    {"none-match outranks modified", NULL, "\"b\"", SAME, NULL, "\"a\"", CONDITION_GO_ON},
-    {"match fails first", "\"b\"", "\"a\"", NULL, NULL, "\"a\"", CONDITION_FAILED},
-    {"match holds, none-match too", "\"a\"", "\"a\"", NULL, NULL, "\"a\"",
-     CONDITION_NOT_MODIFIED},
+    {"nothing asked",                NULL,            NULL,          NULL,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"match",                        "\"a\"",         NULL,          NULL,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"match in a list",              "\"x\", \"a\"",  NULL,          NULL,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"match any",                    "*",             NULL,          NULL,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"match any without tag",        "*",             NULL,          NULL,        NULL,   "",        CONDITION_GO_ON       },
+    {"no match",                     "\"b\"",         NULL,          NULL,        NULL,   "\"a\"",   CONDITION_FAILED      },
+    {"match is strong",              "W/\"a\"",       NULL,          NULL,        NULL,   "\"a\"",   CONDITION_FAILED      },
+    {"match is strong, ours weak",   "\"a\"",         NULL,          NULL,        NULL,   "W/\"a\"", CONDITION_FAILED      },
+    {"match without tag",            "\"a\"",         NULL,          NULL,        NULL,   "",        CONDITION_FAILED      },
+    {"match, malformed",             "a",             NULL,          NULL,        NULL,   "\"a\"",   CONDITION_FAILED      },
+    {"comma in a tag",               "\"x,\", \"a\"", NULL,          NULL,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"none-match",                   NULL,            "\"a\"",       NULL,        NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
+    {"none-match is weak",           NULL,            "W/\"a\"",     NULL,        NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
+    {"none-match any",               NULL,            "*",           NULL,        NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
+    {"none-match list",              NULL,            "\"x\",\"a\"", NULL,        NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
+    {"none-match other",             NULL,            "\"b\"",       NULL,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"since then unmodified",        NULL,            NULL,          SAME,        NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
+    {"since later unmodified",       NULL,            NULL,          AFTER,       NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
+    {"modified since",               NULL,            NULL,          BEFORE,      NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"modified since, no date",      NULL,            NULL,          "yesterday", NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"unmodified since then",        NULL,            NULL,          NULL,        SAME,   "\"a\"",   CONDITION_GO_ON       },
+    {"unmodified since, is not",     NULL,            NULL,          NULL,        BEFORE, "\"a\"",   CONDITION_FAILED      },
+    {"unmodified since, no date",    NULL,            NULL,          NULL,        "0",    "\"a\"",   CONDITION_GO_ON       },
+    {"match outranks unmodified",    "\"a\"",         NULL,          NULL,        BEFORE, "\"a\"",   CONDITION_GO_ON       },
+    {"none-match outranks modified", NULL,            "\"b\"",       SAME,        NULL,   "\"a\"",   CONDITION_GO_ON       },
+    {"match fails first",            "\"b\"",         "\"a\"",       NULL,        NULL,   "\"a\"",   CONDITION_FAILED      },
+    {"match holds, none-match too",  "\"a\"",         "\"a\"",       NULL,        NULL,   "\"a\"",   CONDITION_NOT_MODIFIED},
 };
 
 static Str optional(const char *text)
@@ -155,20 +154,26 @@ static const struct {
     const char *header, *etag;
     bool holds;
 } IF_RANGES[] = {
-    {NULL, "\"a\"", true},       {"\"a\"", "\"a\"", true}, {"\"b\"", "\"a\"", false},
-    {"W/\"a\"", "\"a\"", false}, {"\"a\"", "", false},     {SAME, "\"a\"", true},
-    {BEFORE, "\"a\"", false},    {AFTER, "\"a\"", false},  {"junk", "\"a\"", false},
-    {"", "\"a\"", false},
+    {NULL,      "\"a\"", true },
+    {"\"a\"",   "\"a\"", true },
+    {"\"b\"",   "\"a\"", false},
+    {"W/\"a\"", "\"a\"", false},
+    {"\"a\"",   "",      false},
+    {SAME,      "\"a\"", true },
+    {BEFORE,    "\"a\"", false},
+    {AFTER,     "\"a\"", false},
+    {"junk",    "\"a\"", false},
+    {"",        "\"a\"", false},
 };
 
 static void if_range_wants_the_very_same(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(IF_RANGES); i++) {
-        check_bool(IF_RANGES[i].header ? IF_RANGES[i].header : "none",
-                   if_range_holds(optional(IF_RANGES[i].header), str_from(IF_RANGES[i].etag),
-                                  MODIFIED_MS),
-                   IF_RANGES[i].holds);
+        check_bool(
+            IF_RANGES[i].header ? IF_RANGES[i].header : "none",
+            if_range_holds(optional(IF_RANGES[i].header), str_from(IF_RANGES[i].etag), MODIFIED_MS),
+            IF_RANGES[i].holds);
     }
 }
 

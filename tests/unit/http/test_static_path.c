@@ -21,53 +21,53 @@ static const struct {
     const char *path;
     const char *relative; /* NULL: refused */
 } PATHS[] = {
-    {"/", "index.html"},
-    {"/a", "a"},
-    {"/a/", "a/index.html"},
-    {"/a/b.css", "a/b.css"},
-    {"/a%20b/c", "a b/c"},
-    {"/%C3%A9.txt", "\xc3\xa9.txt"},
-    {"/a..b", "a..b"},
-    {"/...a", NULL},
-    {"/.well-known/acme", ".well-known/acme"},
-    {"/.well-known/", ".well-known/index.html"},
-    {"/.well-known/.x", NULL},
-    {"/a/.well-known/x", NULL},
-    {"/.well-knownx", NULL},
-    {"/.git/config", NULL},
-    {"/.env", NULL},
-    {"/a/.htaccess", NULL},
-    {"/%2egit", NULL},
-    {"/..", NULL},
-    {"/../x", NULL},
-    {"/a/../x", NULL},
-    {"/a/..", NULL},
-    {"/%2e%2e/x", NULL},
-    {"/.%2e/x", NULL},
-    {"/a/./b", NULL},
-    {"//a", NULL},
-    {"/a//b", NULL},
-    {"/a//", NULL},
-    {"//", NULL},
-    {"/a%2fb", NULL},
-    {"/a%2Fb", NULL},
-    {"/..%2f..%2fetc", NULL},
-    {"/%252e%252e/x", "%2e%2e/x"}, /* decoded once, a strange name of our own */
-    {"/a%00", NULL},
-    {"/a%00.png", NULL},
-    {"/a%0a", NULL},
-    {"/a%7f", NULL},
-    {"/a\\b", NULL},
-    {"/..\\x", NULL},
-    {"/a%5cb", NULL},
-    {"/%zz", NULL},
-    {"/%", NULL},
-    {"/%4", NULL},
-    {"/%ff", NULL},
-    {"/%c0%ae%c0%ae/x", NULL},
-    {"", NULL},
-    {"a", NULL},
-    {"*", NULL},
+    {"/",                 "index.html"            },
+    {"/a",                "a"                     },
+    {"/a/",               "a/index.html"          },
+    {"/a/b.css",          "a/b.css"               },
+    {"/a%20b/c",          "a b/c"                 },
+    {"/%C3%A9.txt",       "\xc3\xa9.txt"          },
+    {"/a..b",             "a..b"                  },
+    {"/...a",             NULL                    },
+    {"/.well-known/acme", ".well-known/acme"      },
+    {"/.well-known/",     ".well-known/index.html"},
+    {"/.well-known/.x",   NULL                    },
+    {"/a/.well-known/x",  NULL                    },
+    {"/.well-knownx",     NULL                    },
+    {"/.git/config",      NULL                    },
+    {"/.env",             NULL                    },
+    {"/a/.htaccess",      NULL                    },
+    {"/%2egit",           NULL                    },
+    {"/..",               NULL                    },
+    {"/../x",             NULL                    },
+    {"/a/../x",           NULL                    },
+    {"/a/..",             NULL                    },
+    {"/%2e%2e/x",         NULL                    },
+    {"/.%2e/x",           NULL                    },
+    {"/a/./b",            NULL                    },
+    {"//a",               NULL                    },
+    {"/a//b",             NULL                    },
+    {"/a//",              NULL                    },
+    {"//",                NULL                    },
+    {"/a%2fb",            NULL                    },
+    {"/a%2Fb",            NULL                    },
+    {"/..%2f..%2fetc",    NULL                    },
+    {"/%252e%252e/x",     "%2e%2e/x"              }, /* decoded once, a strange name of our own */
+    {"/a%00",             NULL                    },
+    {"/a%00.png",         NULL                    },
+    {"/a%0a",             NULL                    },
+    {"/a%7f",             NULL                    },
+    {"/a\\b",             NULL                    },
+    {"/..\\x",            NULL                    },
+    {"/a%5cb",            NULL                    },
+    {"/%zz",              NULL                    },
+    {"/%",                NULL                    },
+    {"/%4",               NULL                    },
+    {"/%ff",              NULL                    },
+    {"/%c0%ae%c0%ae/x",   NULL                    },
+    {"",                  NULL                    },
+    {"a",                 NULL                    },
+    {"*",                 NULL                    },
 };
 
 static void maps_paths(void **state)
@@ -86,7 +86,8 @@ static void maps_paths(void **state)
     assert_true(static_path_map(a, longest, &relative));
     assert_false(static_path_map(a, str_concat(a, longest, S("0")), &relative));
     Buf deep = buf_new(a, 4096);
-    while (deep.len + 2 <= STATIC_PATH_MAX) buf_add(&deep, S("/a"));
+    while (deep.len + 2 <= STATIC_PATH_MAX)
+        buf_add(&deep, S("/a"));
     assert_true(static_path_map(a, buf_str(&deep), &relative));
     buf_add(&deep, S("/a"));
     assert_false(static_path_map(a, buf_str(&deep), &relative));
@@ -118,14 +119,21 @@ static int make_folder(void **state)
     (void)mkdir(root, 0700);
     make_file(arena_cstr(a, str_printf(a, "%s/secret", outside)));
     static const char *const FOLDERS[] = {"a", "a/b", "css", ".git", ".well-known"};
-    for (size_t i = 0; i < COUNT(FOLDERS); i++) (void)mkdir(in_root(a, FOLDERS[i]), 0700);
-    static const char *const FILES[] = {"index.html",  "a/b/c.css", "a/index.html", "css/x.css",
+    for (size_t i = 0; i < COUNT(FOLDERS); i++)
+        (void)mkdir(in_root(a, FOLDERS[i]), 0700);
+    static const char *const FILES[] = {"index.html",  "a/b/c.css", "a/index.html",  "css/x.css",
                                         ".git/config", ".env",      ".well-known/x", "a b"};
-    for (size_t i = 0; i < COUNT(FILES); i++) make_file(in_root(a, FILES[i]));
-    static const char *const LINKS[][2] = {{"../secret", "link"}, {"..", "up"},
-                                           {"/", "abs"},          {"/etc/passwd", "passwd"},
-                                           {"../../..", "a/up"},  {"b/c.css", "a/inside"},
-                                           {"loop", "loop"}};
+    for (size_t i = 0; i < COUNT(FILES); i++)
+        make_file(in_root(a, FILES[i]));
+    static const char *const LINKS[][2] = {
+        {"../secret",   "link"    },
+        {"..",          "up"      },
+        {"/",           "abs"     },
+        {"/etc/passwd", "passwd"  },
+        {"../../..",    "a/up"    },
+        {"b/c.css",     "a/inside"},
+        {"loop",        "loop"    }
+    };
     for (size_t i = 0; i < COUNT(LINKS); i++) {
         if (symlink(LINKS[i][0], in_root(a, LINKS[i][1])) != 0) return -1;
     }
@@ -168,11 +176,12 @@ static void check_inside(const char *name, int fd)
 static Str generate(Arena *a)
 {
     static const char *const PIECES[] = {
-        "/",    "/",     "/",    "a",      "b",        "css",   "c.css",   "index.html", "..",
-        ".",    "%2e",   "%2E%2e", "%2f",  "..%2f",    "%5c",   "\\",      "link",       "up",
-        "abs",  "passwd", "etc", "secret", ".git",     "config", ".env",   ".well-known", "x",
-        "%00",  "%c0%af", "%252e", "public", "tmp",    "a%20b", "inside",  "loop",       "~",
-        "%u002e", ";",   "%",    "\xe2\x80\xa5", "%ef%bc%8e"};
+        "/",        "/",           "/",    "a",      "b",      "css",    "c.css",  "index.html",
+        "..",       ".",           "%2e",  "%2E%2e", "%2f",    "..%2f",  "%5c",    "\\",
+        "link",     "up",          "abs",  "passwd", "etc",    "secret", ".git",   "config",
+        ".env",     ".well-known", "x",    "%00",    "%c0%af", "%252e",  "public", "tmp",
+        "a%20b",    "inside",      "loop", "~",      "%u002e", ";",      "%",      "\xe2\x80\xa5",
+        "%ef%bc%8e"};
     Buf path = buf_new(a, 128);
     size_t count = 1 + random_below(8);
     if (random_below(8)) buf_char(&path, '/');
@@ -226,12 +235,24 @@ static void no_path_at_all_escapes(void **state)
         unsigned options;
         int error;
     } CASES[] = {
-        {"link", 0, EXDEV},   {"up", 0, EXDEV},       {"abs", 0, EXDEV},
-        {"passwd", 0, EXDEV}, {"up/public/a", 0, EXDEV}, {"loop", 0, ELOOP},
-        {"a/up/x", 0, EXDEV}, {"a/inside", 0, 0},     {"a/inside", BENEATH_NO_LINKS, ELOOP},
-        {"../secret", 0, EINVAL}, {"/etc/passwd", 0, EINVAL}, {"", 0, EINVAL},
-        {"a/../a", 0, EINVAL}, {"a/", 0, EINVAL},     {"a//b", 0, EINVAL},
-        {"index.html", 0, 0}, {"none", 0, ENOENT},    {"index.html/x", 0, ENOTDIR},
+        {"link",         0,                EXDEV  },
+        {"up",           0,                EXDEV  },
+        {"abs",          0,                EXDEV  },
+        {"passwd",       0,                EXDEV  },
+        {"up/public/a",  0,                EXDEV  },
+        {"loop",         0,                ELOOP  },
+        {"a/up/x",       0,                EXDEV  },
+        {"a/inside",     0,                0      },
+        {"a/inside",     BENEATH_NO_LINKS, ELOOP  },
+        {"../secret",    0,                EINVAL },
+        {"/etc/passwd",  0,                EINVAL },
+        {"",             0,                EINVAL },
+        {"a/../a",       0,                EINVAL },
+        {"a/",           0,                EINVAL },
+        {"a//b",         0,                EINVAL },
+        {"index.html",   0,                0      },
+        {"none",         0,                ENOENT },
+        {"index.html/x", 0,                ENOTDIR},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         errno = 0;
@@ -246,15 +267,15 @@ static void no_path_at_all_escapes(void **state)
 static const struct {
     const char *path, *type, *control;
 } CONTROLS[] = {
-    {"index.html", "text/html; charset=utf-8", "no-cache"},
-    {"a/b.json", "application/json", "no-cache"},
-    {"robots.txt", "text/plain; charset=utf-8", "no-cache"},
-    {"sw.js", "text/javascript; charset=utf-8", "no-cache"},
-    {"app.js", "text/javascript; charset=utf-8", "public, max-age=600"},
-    {"a.png", "image/png", "public, max-age=600"},
-    {"_app/immutable/a.js", "text/javascript", "public, max-age=31536000, immutable"},
-    {"immutable/a.html", "text/html", "public, max-age=31536000, immutable"},
-    {"notimmutable/a.js", "text/javascript", "public, max-age=600"},
+    {"index.html",          "text/html; charset=utf-8",       "no-cache"                           },
+    {"a/b.json",            "application/json",               "no-cache"                           },
+    {"robots.txt",          "text/plain; charset=utf-8",      "no-cache"                           },
+    {"sw.js",               "text/javascript; charset=utf-8", "no-cache"                           },
+    {"app.js",              "text/javascript; charset=utf-8", "public, max-age=600"                },
+    {"a.png",               "image/png",                      "public, max-age=600"                },
+    {"_app/immutable/a.js", "text/javascript",                "public, max-age=31536000, immutable"},
+    {"immutable/a.html",    "text/html",                      "public, max-age=31536000, immutable"},
+    {"notimmutable/a.js",   "text/javascript",                "public, max-age=600"                },
 };
 
 static void says_how_long_to_keep(void **state)

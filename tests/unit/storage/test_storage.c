@@ -2,8 +2,8 @@
  * gone, and nothing outside the folder is touched. */
 #include "testing.h"
 
-#include "json/json.h"
 #include "storage/storage.h"
+#include "json/json.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -26,7 +26,8 @@ static int set_up(void **state)
     memcpy(f->folder, "/tmp/croft-storage-XXXXXX", 26);
     if (!mkdtemp(f->folder)) return -1;
     Error *err = workers_create(a, "test", 2, 64, &f->workers);
-    if (!err) err = storage_open(a, str_concat(a, str_from(f->folder), S("/storage")), f->workers, &f->s);
+    if (!err)
+        err = storage_open(a, str_concat(a, str_from(f->folder), S("/storage")), f->workers, &f->s);
     *state = f;
     return err ? -1 : 0;
 }
@@ -128,7 +129,8 @@ static void a_descriptor_is_stored_from_its_start(void **state)
     Fixture *f = *state;
     size_t size = 300 * 1024 + 7; /* more than one copy buffer */
     char *bytes = arena_bytes(f->a, size);
-    for (size_t i = 0; i < size; i++) bytes[i] = (char)(i * 31 + i / 251);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (char)(i * 31 + i / 251);
     int source = open(f->folder, O_TMPFILE | O_RDWR, 0600);
     assert_int_equal(write(source, bytes, size), size); /* now positioned at its end */
 
@@ -177,14 +179,14 @@ static void without_a_sidecar_it_is_just_bytes(void **state)
     static const struct {
         const char *name, *sidecar, *type;
     } CASES[] = {
-        {"none", NULL, "application/octet-stream"},
-        {"empty", "", "application/octet-stream"},
-        {"damaged", "{\"user.content_type\":\"image/p", "application/octet-stream"},
-        {"not an object", "[1]", "application/octet-stream"},
+        {"none",                   NULL,                                                           "application/octet-stream"},
+        {"empty",                  "",                                                             "application/octet-stream"},
+        {"damaged",                "{\"user.content_type\":\"image/p",                             "application/octet-stream"},
+        {"not an object",          "[1]",                                                          "application/octet-stream"},
         {"line break in the type", "{\"user.content_type\":\"image/png\\r\\nX: y\"}",
-         "application/octet-stream"},
-        {"only the type", "{\"user.content_type\":\"image/png\",\"user.metadata\":null}",
-         "image/png"},
+         "application/octet-stream"                                                                                          },
+        {"only the type",          "{\"user.content_type\":\"image/png\",\"user.metadata\":null}",
+         "image/png"                                                                                                         },
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         put(f, "c1/r1/a_x.txt", "hello");
@@ -210,10 +212,10 @@ static void what_is_missing_gives_404(void **state)
     close(out);
     assert_int_equal(symlink(path_of(f, "outside"), path_of(f, "c1/r1/link.txt")), 0);
     assert_int_equal(symlink("/tmp", path_of(f, "c1/up")), 0);
-    static const char *const KEYS[] = {"c1/r1/b_x.txt", "c1/r2/a_x.txt", "c2/r1/a_x.txt",
-                                       "c1/r1",         "c1/r1/a_x.txt/y", "c1/r1/../r1/a_x.txt",
-                                       "../x",          "/etc/passwd",   "",
-                                       "c1/r1/link.txt", "c1/up/x",      "c1/r1/a_x.txt.attrs"};
+    static const char *const KEYS[] = {"c1/r1/b_x.txt",  "c1/r2/a_x.txt",   "c2/r1/a_x.txt",
+                                       "c1/r1",          "c1/r1/a_x.txt/y", "c1/r1/../r1/a_x.txt",
+                                       "../x",           "/etc/passwd",     "",
+                                       "c1/r1/link.txt", "c1/up/x",         "c1/r1/a_x.txt.attrs"};
     for (size_t i = 0; i < COUNT(KEYS); i++) {
         int fd;
         BlobInfo info;
@@ -230,8 +232,8 @@ static void a_link_in_the_tree_is_not_written_through(void **state)
     char *elsewhere = arena_cstr(f->a, str_printf(f->a, "%s/elsewhere", f->folder));
     assert_int_equal(mkdir(elsewhere, 0700), 0);
     assert_int_equal(symlink(elsewhere, path_of(f, "c1/r2")), 0);
-    assert_non_null(storage_put(f->s, f->a, S("c1/r2/a_x.txt"), -1, S("x"), 1, S("text/plain"),
-                                S("a")));
+    assert_non_null(
+        storage_put(f->s, f->a, S("c1/r2/a_x.txt"), -1, S("x"), 1, S("text/plain"), S("a")));
     assert_int_equal(rmdir(elsewhere), 0); /* still empty */
 
     /* Removing the tree removes the link, not what it points to. */
