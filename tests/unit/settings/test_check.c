@@ -1,4 +1,3 @@
-// clang-format off: its version 14 crashes on the tables of this file
 #include "settings/settings_internal.h"
 #include "testing.h"
 
