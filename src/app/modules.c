@@ -7,6 +7,8 @@
 #include "auth/auth.h"
 #include "collections/collections.h"
 #include "files/files.h"
+#include "jobs/jobs.h"
+#include "mail/mail.h"
 #include "records/records.h"
 
 size_t modules_routes(RouteTable out[MODULES_MAX])
@@ -17,6 +19,8 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
         {file_routes,       file_route_count      }, /* files/ */
         {collection_routes, collection_route_count}, /* collections/ */
         {admin_routes,      admin_route_count     }, /* admin/ */
+        {job_routes,        job_route_count       }, /* jobs/ */
+        {mail_routes,       mail_route_count      }, /* mail/ */
         {setup_routes,      setup_route_count     }, /* app/setup: the first page */
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");

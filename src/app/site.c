@@ -1,6 +1,8 @@
 /* site.c - opening the stores in order, and closing them in the opposite one. */
 #include "app/site.h"
 
+#include "mail/mail.h"
+
 #include <unistd.h>
 
 #define WORKER_QUEUE   1024
@@ -17,7 +19,10 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     App *app = &site->app;
     DbConfig config = db_config_default(site->dir);
     config.loop_count = loop_count;
-    Error *err = db_open(a, &config, &app->db);
+    OutgoingConfig outgoing = outgoing_config_default();
+    Error *err = outgoing_create(a, &outgoing, &app->outgoing);
+    if (err) return err;
+    err = db_open(a, &config, &app->db);
     if (err) return err;
     err = schema_store_open(a, app->db, query_compile_schema, NULL, &app->schema);
     if (err) return err;
@@ -30,6 +35,10 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     if (err) return err;
     /* Half of the cores: sign-ins in a flood leave the rest to everybody else. */
     err = passwords_create(a, MAX(cpu_count() / 2, 1), PASSWORD_QUEUE, &app->passwords);
+    if (err) return err;
+    err = jobs_create(a, app, &app->jobs);
+    if (err) return err;
+    err = mailer_create(a, app, app->outgoing, &app->mailer);
     if (err) return err;
     return auth_create(a, app, loop_count, &site->auth);
 }
@@ -47,7 +56,10 @@ Error *site_open(Arena *a, Str dir, int loop_count, Site *out)
 void site_close(Site *site)
 {
     App *app = &site->app;
-    /* Jobs first: they may still write; nobody else does any more. */
+    /* What may still write first; nobody else does any more. */
+    if (app->outgoing) outgoing_stop(app->outgoing); /* deliveries end at once */
+    jobs_destroy(app->jobs);
+    outgoing_destroy(app->outgoing);
     if (app->workers) workers_destroy(app->workers);
     if (app->passwords) passwords_destroy(app->passwords);
     auth_destroy(site->auth);

@@ -84,7 +84,7 @@ MUST_CHECK Error *jobs_cron_set(Jobs *jobs, Arena *a, Str id, Str expression, Cr
 /* A run under way goes on. False when there was none. */
 bool jobs_cron_remove(Jobs *jobs, Str id);
 
-/* Five sets of numbers as bits; a minute matches when all five do. */
+/* Five sets of numbers as bits; a minute (UTC) matches when all five do. */
 typedef struct {
     uint64_t minutes;
     uint32_t hours, days, months, weekdays;
@@ -92,7 +92,6 @@ typedef struct {
 
 /* api: operations §4.2; macros are expanded. Error as jobs_cron_set(). */
 MUST_CHECK Error *cron_parse(Arena *a, Str expression, Cron *out);
-bool cron_valid(Str expression); /* for validators */
 bool cron_matches(const Cron *cron, int64_t wall_ms);
 
 extern const Route job_routes[]; /* /api/crons */
