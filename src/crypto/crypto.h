@@ -58,4 +58,7 @@ MUST_CHECK Error *token_verify(Arena *a, Str token, Str key_first, Str key_secon
 void sha256(Str bytes, uint8_t out[32]);
 void hmac_sha256(Str key, Str bytes, uint8_t out[32]);
 
+/* For fingerprints whose format others have chosen; protects nothing. */
+void md5(Str bytes, uint8_t out[16]);
+
 #endif

@@ -6,6 +6,7 @@
  *     loop     the record as written: nothing is read back
  *
  * When the schema has moved on meanwhile, all of it starts again. */
+#include "base/random.h"
 #include "records/records_internal.h"
 
 #define ATTEMPTS 3
@@ -295,5 +296,25 @@ Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id, const S
     if (err) return err;
     files_remove_after_commit(app, tx, old, new);
     change_queue(app, tx, CHANGE_UPDATE, new);
+    return NULL;
+}
+
+Error *record_insert_columns(App *app, Tx *tx, const Collection *c, const Str *columns,
+                             const DbValue *values, size_t count, Record **out)
+{
+    Arena *a = tx_arena(tx);
+    Record *r = record_alloc(a, c);
+    for (size_t i = 0; i < c->field_count; i++)
+        r->values[i] = value_zero(&c->fields[i]);
+    *record_slot(r, S("id")) = DB_VALUE_TEXT(random_id(a));
+    for (size_t i = 0; i < count; i++) {
+        DbValue *slot = record_slot(r, columns[i]);
+        assert(slot); /* the caller names fields of the collection */
+        *slot = values[i];
+    }
+    record_touch(r, a, true);
+    Error *err = record_insert(app, tx, r);
+    if (err) return err;
+    *out = r;
     return NULL;
 }

@@ -155,6 +155,12 @@ MUST_CHECK Error *record_delete(App *app, Arena *a, const RecordChange *change);
  * anew, and changes nothing else. */
 MUST_CHECK Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id,
                                      const Str *columns, const DbValue *values, size_t count);
+/* A new row of these columns in the same way, for collections whose only
+ * generated field is the id: that and the autodates are filled in. */
+MUST_CHECK Error *record_insert_columns(App *app, Tx *tx, const Collection *c, const Str *columns,
+                                        const DbValue *values, size_t count, Record **out);
+/* NULL, or the fault of `plain` as a value of the password field `f`. */
+Error *password_check(Arena *a, const Field *f, Str plain);
 /* Deletes with cascades (collections §5), no rules. */
 MUST_CHECK Error *record_delete_in_tx(App *app, Tx *tx, const Schema *schema, const Collection *c,
                                       Str id);

@@ -216,6 +216,8 @@ NewPassword *write_password(const Write *w, const Field *f);
 /* write_sql.c */
 MUST_CHECK Error *write_insert(Write *w, Tx *tx);
 MUST_CHECK Error *write_update(Write *w, Tx *tx);
+/* As it is; tells the change feed. */
+MUST_CHECK Error *record_insert(App *app, Tx *tx, const Record *r);
 /* UPDATE of what differs, or nothing. */
 MUST_CHECK Error *record_store(Tx *tx, const Record *old, const Record *new);
 void record_touch(Record *r, Arena *a, bool is_create); /* autodates */

@@ -45,19 +45,25 @@ static Str insert_sql(Tx *tx, const Collection *c)
     return buf_str(&sql);
 }
 
-Error *write_insert(Write *w, Tx *tx)
+Error *record_insert(App *app, Tx *tx, const Record *r)
 {
-    if (!is_prepared(w)) return error_retry(w->a);
+    const Collection *c = r->collection;
     Stmt *stmt;
-    Error *err = tx_prepare(tx, insert_sql(tx, w->c), &stmt);
+    Error *err = tx_prepare(tx, insert_sql(tx, c), &stmt);
     if (err) return err;
-    for (size_t i = 0; i < w->c->field_count; i++) {
-        stmt_bind(stmt, (int)i + 1, w->record->values[i]);
+    for (size_t i = 0; i < c->field_count; i++) {
+        stmt_bind(stmt, (int)i + 1, r->values[i]);
     }
     err = stmt_run(stmt, NULL);
     if (err) return err;
-    change_queue(w->app, tx, CHANGE_CREATE, w->record);
+    change_queue(app, tx, CHANGE_CREATE, r);
     return NULL;
+}
+
+Error *write_insert(Write *w, Tx *tx)
+{
+    if (!is_prepared(w)) return error_retry(w->a);
+    return record_insert(w->app, tx, w->record);
 }
 
 Error *record_store(Tx *tx, const Record *old, const Record *new)

@@ -92,11 +92,28 @@ static void each_thread_has_its_own_context(void **state)
     }
 }
 
+/* RFC 1321 §A.5 */
+static void md5_gives_the_published_digests(void **state)
+{
+    static const struct {
+        const char *text, *hex;
+    } CASES[] = {
+        {"",               "d41d8cd98f00b204e9800998ecf8427e"},
+        {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        uint8_t out[16];
+        md5(str_from(CASES[i].text), out);
+        check_str(CASES[i].text, hex_encode(*state, str_make((char *)out, 16)), CASES[i].hex);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(sha256_gives_the_published_digests),
         test_with_arena(hmac_gives_the_published_digests),
+        test_with_arena(md5_gives_the_published_digests),
         test_with_arena(each_thread_has_its_own_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

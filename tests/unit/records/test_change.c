@@ -476,6 +476,34 @@ static void single_columns(void **state)
                false);
 }
 
+typedef struct {
+    Fixture *f;
+    const Collection *c;
+    Record *row;
+} InsertColumns;
+
+static Error *insert_work(Tx *tx, void *arg)
+{
+    InsertColumns *w = arg;
+    static const Str COLUMNS[] = {STR_INIT("fingerprint"), STR_INIT("recordRef")};
+    const DbValue values[] = {DB_VALUE_TEXT(S("print")), DB_VALUE_TEXT(S("who"))};
+    return record_insert_columns(&w->f->app, tx, w->c, COLUMNS, values, COUNT(values), &w->row);
+}
+
+static void single_columns_of_a_new_row(void **state)
+{
+    Fixture *f = *state;
+    fixture_told(f, NULL);
+    InsertColumns w = {f, fixture_find(f, "_authOrigins"), NULL};
+    check_ok("insert", db_write(f->app.db, f->a, insert_work, &w));
+    Record *row = fixture_row(f, "_authOrigins", record_id(w.row));
+    check_int("id", (int64_t)record_id(row).len, 15);
+    check_str("given", record_str(row, S("fingerprint")), "print");
+    check_str("not given", record_str(row, S("collectionRef")), "");
+    check_int("created", (int64_t)record_str(row, S("created")).len, DATETIME_LEN);
+    check_int("told", f->change_count, 1);
+}
+
 /* ---- the schema moves ---- */
 
 /* The collection is changed between the request's schema and its writing. */
@@ -591,6 +619,7 @@ int main(void)
         test_with_app(superusers),
         test_with_app(ids_over_auth_collections),
         test_with_app(single_columns),
+        test_with_app(single_columns_of_a_new_row),
         test_with_app(schema_race),
         test_with_app(stale_schema),
         test_with_app(increments_add_up),
