@@ -2,6 +2,7 @@
  * is told afterwards, and a schema that moves meanwhile. */
 #include "records/fixture.h"
 
+#include "base/clock.h"
 #include "records/records_internal.h"
 
 #include <pthread.h>
