@@ -9,6 +9,7 @@
 #include "files/files.h"
 #include "jobs/jobs.h"
 #include "mail/mail.h"
+#include "realtime/realtime.h"
 #include "records/records.h"
 
 size_t modules_routes(RouteTable out[MODULES_MAX])
@@ -18,6 +19,7 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
         {auth_routes,       auth_route_count      }, /* auth/ */
         {file_routes,       file_route_count      }, /* files/ */
         {collection_routes, collection_route_count}, /* collections/ */
+        {realtime_routes,   realtime_route_count  }, /* realtime/ */
         {admin_routes,      admin_route_count     }, /* admin/ */
         {job_routes,        job_route_count       }, /* jobs/ */
         {mail_routes,       mail_route_count      }, /* mail/ */

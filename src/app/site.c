@@ -2,6 +2,7 @@
 #include "app/site.h"
 
 #include "mail/mail.h"
+#include "realtime/realtime.h"
 
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     if (err) return err;
     err = mailer_create(a, app, app->outgoing, &app->mailer);
     if (err) return err;
+    err = realtime_create(a, app, loop_count, NULL, &app->realtime);
+    if (err) return err;
     return auth_create(a, app, loop_count, &site->auth);
 }
 
@@ -62,6 +65,7 @@ void site_close(Site *site)
     outgoing_destroy(app->outgoing);
     if (app->workers) workers_destroy(app->workers);
     if (app->passwords) passwords_destroy(app->passwords);
+    realtime_destroy(app->realtime);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
     if (app->settings) settings_store_close(app->settings);
