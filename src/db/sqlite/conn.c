@@ -33,19 +33,23 @@ static const char *const CONTROL_SQL[CONTROL_COUNT] = {
 
 /* ---- the clock ---- */
 
-static int on_progress(void *arg)
+bool conn_time_is_up(Conn *c)
 {
-    Conn *c = arg;
-    if (c->limit_ns == 0) return 0;
+    if (c->limit_ns == 0) return false;
     uint64_t now = clock_mono_ns();
     c->looks++;
     if (c->deadline_ns == 0) { /* so that short works never ask for the time */
         c->deadline_ns = now + c->limit_ns;
-        return 0;
+        return false;
     }
-    if (now < c->deadline_ns || c->looks < LOOKS_MIN) return 0;
+    if (now < c->deadline_ns || c->looks < LOOKS_MIN) return false;
     c->timed_out = true;
-    return 1;
+    return true;
+}
+
+static int on_progress(void *arg)
+{
+    return conn_time_is_up(arg);
 }
 
 void conn_limit(Conn *c, uint64_t limit_ns)
@@ -89,9 +93,11 @@ static int configure(Conn *c, ConnRole role)
     /* db_close() does it, and after a failed fsync nobody must. */
     sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_limit(raw, SQLITE_LIMIT_ATTACHED, 0);
+    int rc = like_install(c);
+    if (rc != SQLITE_OK) return rc;
 
     if (role == CONN_WRITE) {
-        int rc = sqlite3_exec(raw, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+        rc = sqlite3_exec(raw, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
         if (rc != SQLITE_OK) return rc;
     }
     sqlite3_wal_autocheckpoint(raw, 0);
@@ -101,7 +107,7 @@ static int configure(Conn *c, ConnRole role)
                    "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
                    "PRAGMA mmap_size=%zu; PRAGMA cache_size=-%zu; PRAGMA query_only=%d",
                    config->mmap_bytes, config->cache_bytes / 1024, role == CONN_READ);
-    int rc = sqlite3_exec(raw, sql, NULL, NULL, NULL);
+    rc = sqlite3_exec(raw, sql, NULL, NULL, NULL);
     if (rc != SQLITE_OK) return rc;
 
     /* Reads the file's head: a foreign or broken file is named at once. */

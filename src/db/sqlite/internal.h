@@ -112,6 +112,8 @@ MUST_CHECK Error *conn_open(Db *db, Arena *a, ConnRole role, Conn **out);
 void db_conn_close(Conn *c);             /* NULL is fine */
 int conn_control(Conn *c, Control what); /* an SQLite result code */
 void conn_limit(Conn *c, uint64_t limit_ns);
+bool conn_time_is_up(Conn *c); /* a look at the clock: the running statement must end */
+int like_install(Conn *c);     /* like.c; an SQLite result code */
 
 MUST_CHECK Error *pool_take(Db *db, Arena *a, Conn **out);
 void pool_put(Db *db, Conn *c);
