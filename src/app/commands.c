@@ -76,6 +76,23 @@ static Error *run_delete(App *app, Arena *a, const Str *args, size_t count, Str 
     return err;
 }
 
+/* The way in for an owner whose mail does not arrive. */
+static Error *run_otp(App *app, Arena *a, const Str *args, size_t count, Str *message)
+{
+    if (count != 1) return usage(a, "otp EMAIL");
+    Str id, code;
+    int64_t valid_s;
+    Error *err = superuser_otp(app, a, args[0], &id, &code, &valid_s);
+    if (err) return err;
+    *message = str_printf(a,
+                          "A one-time password for %.*s:\n"
+                          "  id        %.*s\n"
+                          "  password  %.*s\n"
+                          "  valid     %lld s",
+                          STR_ARG(args[0]), STR_ARG(id), STR_ARG(code), (long long)valid_s);
+    return NULL;
+}
+
 /* The way back in for an owner who locked all addresses out. */
 static Error *run_ips(App *app, Arena *a, const Str *args, size_t count, Str *message)
 {
@@ -98,6 +115,7 @@ static const struct {
     {STR_INIT("update"), run_update, true },
     {STR_INIT("upsert"), run_upsert, true },
     {STR_INIT("delete"), run_delete, false},
+    {STR_INIT("otp"),    run_otp,    false},
     {STR_INIT("ips"),    run_ips,    false},
 };
 
@@ -107,7 +125,7 @@ Error *superuser_command_run(App *app, Arena *a, const Str *args, size_t count, 
         if (str_eq(args[0], ACTIONS[i].name))
             return ACTIONS[i].run(app, a, args + 1, count - 1, message);
     }
-    return usage(a, "create|update|upsert|delete|ips …  (see: croft help superuser)");
+    return usage(a, "create|update|upsert|delete|otp|ips …  (see: croft help superuser)");
 }
 
 /* ---- from the terminal ---- */
@@ -159,7 +177,7 @@ static Error *words_complete(Arena *a, Str *words, size_t *count)
         return error_new(a, 400,
                          str_printf(a, "There is no \"superuser %.*s\". Did you mean %.*s?",
                                     STR_ARG(words[0]), STR_ARG(near)));
-    return usage(a, "create|update|upsert|delete|ips …  (see: croft help superuser)");
+    return usage(a, "create|update|upsert|delete|otp|ips …  (see: croft help superuser)");
 }
 
 static Error *run_here(Arena *a, Str dir, const Str *words, size_t count, Str *message)

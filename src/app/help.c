@@ -40,6 +40,8 @@ static const char SUPERUSER[] =
     "croft superuser update EMAIL [PASSWORD]    another password; ends all sessions\n"
     "croft superuser upsert EMAIL [PASSWORD]    either of the two\n"
     "croft superuser delete EMAIL               but never the last one\n"
+    "croft superuser otp EMAIL                  a one-time password, where these are enabled\n"
+    "                                           for _superusers\n"
     "croft superuser ips [IP or CIDR ...]       let superusers in from these addresses\n"
     "                                           only; without any: from everywhere\n"
     "\n"

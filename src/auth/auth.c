@@ -33,6 +33,9 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
     auth->callers = arena_new(a, TokenCache *, (size_t)MAX(loop_count, 1));
     auth->throttle = throttle_create(0);
     auth->rates = windows_create(0);
+    auth->otp_tries = windows_create(8192);
+    auth->otp_decoys = windows_create(8192);
+    auth->mail_pauses = windows_create(8192);
     records_on_change(app, superuser_on_change, auth);
     app->auth = auth;
     app->batch_item_guard = rate_limit_batch_item;
@@ -47,12 +50,16 @@ void auth_destroy(Auth *auth)
         token_cache_destroy(auth->callers[i]);
     throttle_destroy(auth->throttle);
     windows_destroy(auth->rates);
+    windows_destroy(auth->otp_tries);
+    windows_destroy(auth->otp_decoys);
+    windows_destroy(auth->mail_pauses);
     auth->app->auth = NULL;
 }
 
 /* ---- making tokens ---- */
 
-Str auth_token_new(Arena *a, const Record *r, TokenKind kind, int64_t duration_s, bool refreshable)
+static Str token_new(Arena *a, const Record *r, TokenKind kind, int64_t duration_s,
+                     bool refreshable, Str new_email)
 {
     const Collection *c = r->collection;
     const TokenConfig *config = &c->auth.tokens[kind];
@@ -65,9 +72,21 @@ Str auth_token_new(Arena *a, const Record *r, TokenKind kind, int64_t duration_s
         json_set_str(a, claims, S("email"), record_str(r, S("email")));
     json_set_number(a, claims, S("exp"), (double)(now_s + duration_s));
     json_set_str(a, claims, S("id"), record_id(r));
+    if (kind == TOKEN_EMAIL_CHANGE) json_set_str(a, claims, S("newEmail"), new_email);
     if (kind == TOKEN_AUTH) json_set_bool(a, claims, S("refreshable"), refreshable);
     json_set_str(a, claims, S("type"), KIND_NAMES[kind]);
     return token_sign(a, claims, record_str(r, S("tokenKey")), config->secret);
+}
+
+Str auth_token_new(Arena *a, const Record *r, TokenKind kind, int64_t duration_s, bool refreshable)
+{
+    assert(kind != TOKEN_EMAIL_CHANGE);
+    return token_new(a, r, kind, duration_s, refreshable, S(""));
+}
+
+Str email_change_token(Arena *a, const Record *r, Str new_email)
+{
+    return token_new(a, r, TOKEN_EMAIL_CHANGE, 0, false, new_email);
 }
 
 /* ---- verifying tokens by database ---- */

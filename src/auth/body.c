@@ -57,10 +57,10 @@ Error *text_fault(Arena *a, Str field, Str value, int64_t min, int64_t max)
     Json *params = json_new_object(a);
     json_set_number(a, params, S("max"), (double)max);
     json_set_number(a, params, S("min"), (double)min);
-    return error_field_params(a, field, "validation_length_out_of_range",
-                              str_printf(a, "The length must be between %lld and %lld.",
-                                         (long long)min, (long long)max),
-                              params);
+    return error_field_params(
+        a, field, "validation_length_out_of_range",
+        str_printf(a, "The length must be between %lld and %lld.", (long long)min, (long long)max),
+        params);
 }
 
 Error *email_fault(Arena *a, Str field, Str value)

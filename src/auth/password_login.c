@@ -11,30 +11,18 @@
  */
 #include "auth/auth_internal.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 
 #define IDENTITY_MAX_BYTES 255
 #define PASSWORD_INPUT_MAX 255
-#define WAIT_STEP_MS       10
-#define WAIT_MAX_MS        10000
 
 typedef struct {
     Str identity, password, identity_field;
 } LoginInput;
 
 /* ---- input ---- */
-
-static Error *length_error(Arena *a, Str field, int max)
-{
-    Json *params = json_new_object(a);
-    json_set_number(a, params, S("max"), max);
-    json_set_number(a, params, S("min"), 1);
-    return error_field_params(a, field, "validation_length_out_of_range",
-                              str_printf(a, "The length must be between 1 and %d.", max), params);
-}
 
 static bool is_identity_field(const AuthOptions *auth, Str name)
 {
@@ -47,21 +35,12 @@ static bool is_identity_field(const AuthOptions *auth, Str name)
 static Error *input_validate(Arena *a, const Collection *c, const LoginInput *in)
 {
     Error *errors = NULL;
-    if (in->identity.len == 0)
-        error_chain(&errors, error_required(a, S("identity")));
-    else if (in->identity.len > IDENTITY_MAX_BYTES)
-        error_chain(&errors, length_error(a, S("identity"), IDENTITY_MAX_BYTES));
-
-    if (in->password.len == 0)
-        error_chain(&errors, error_required(a, S("password")));
-    else if (in->password.len > PASSWORD_INPUT_MAX)
-        error_chain(&errors, length_error(a, S("password"), PASSWORD_INPUT_MAX));
-
+    error_chain(&errors, text_fault(a, S("identity"), in->identity, 1, IDENTITY_MAX_BYTES));
+    error_chain(&errors, text_fault(a, S("password"), in->password, 1, PASSWORD_INPUT_MAX));
     if (in->identity_field.len && !is_identity_field(&c->auth, in->identity_field))
         error_chain(&errors, error_field(a, S("identityField"), "validation_in_invalid",
                                          S("Must be a valid value.")));
-    if (!errors) return NULL;
-    return error_summary(errors, S("An error occurred while validating the submitted data."));
+    return invalid_input(errors);
 }
 
 static Error *input_read(Req *req, const Collection *c, Body *body, LoginInput *in)
@@ -195,47 +174,6 @@ static void password_upgrade(App *app, Arena *a, const Record *r, Str password)
                  LOG_STR("cause", err->cause));
 }
 
-/* ---- a throttled try ---- */
-
-typedef struct {
-    Throttle *throttle;
-    Str account, ip;
-    TryResult result;
-} Try;
-
-static void try_end(void *arg)
-{
-    Try *try = arg;
-    if (!try->throttle) return;
-    throttle_end(try->throttle, try->account, try->ip, try->result, clock_mono_ms());
-    try->throttle = NULL;
-}
-
-/* Waits for a free try; 429 when the budget is spent. The arena ends the try
- * if the handler does not get to it. */
-static Error *try_begin(Req *req, const Collection *c, Str identity, Try *try)
-{
-    Context *cx = req_context(req);
-    Auth *auth = cx->app->auth;
-    try->account = str_printf(req->arena, "%.*s\n%.*s", STR_ARG(c->id), STR_ARG(identity));
-    try->ip = cx->real_ip;
-    try->result = TRY_UNDECIDED;
-
-    for (int waited = 0; waited <= WAIT_MAX_MS; waited += WAIT_STEP_MS) {
-        TryVerdict verdict = throttle_begin(auth->throttle, try->account, try->ip, clock_mono_ms());
-        if (verdict == TRY_ALLOWED) {
-            try->throttle = auth->throttle;
-            arena_defer(req->arena, try_end, try);
-            return NULL;
-        }
-        if (verdict == TRY_REFUSED) break;
-        await_sleep(WAIT_STEP_MS);
-    }
-    log_warn("auth", "too many sign-in attempts", LOG_STR("collection", c->name),
-             LOG_STR("identity", identity), LOG_STR("ip", cx->real_ip));
-    return error_status(req->arena, 429);
-}
-
 /* *record is whose password it is, or NULL. */
 static Error *credentials_check(Req *req, const Collection *c, const LoginInput *in,
                                 Record **record)
@@ -269,9 +207,7 @@ Error *handle_auth_with_password(Req *req, Res *res)
 {
     Arena *a = req->arena;
     const Collection *c;
-    Error *err = auth_route_collection(req, &c);
-    if (err) return err;
-    err = auth_collection_check(req, c);
+    Error *err = auth_route_open(req, &c);
     if (err) return err;
     if (!c->auth.password_enabled)
         return error_new(a, 403,
@@ -298,5 +234,5 @@ Error *handle_auth_with_password(Req *req, Res *res)
         return error_new(a, 400, S("Failed to authenticate."));
     }
     cx->info.body = body.data;
-    return auth_respond(req, res, r, S("password"), S(""));
+    return auth_respond(req, res, &(SignIn){.record = r, .method = S("password")});
 }

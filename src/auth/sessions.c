@@ -72,8 +72,8 @@ static Error *rule_check_and_expand(Req *req, Record *r, const AuthInfo *self)
     if (err || work.allowed) return err;
     log_warn("auth", "sign-in refused by rule", LOG_STR("collection", self->collection_name),
              LOG_STR("id", self->id), LOG_STR("ip", cx->real_ip));
-    return error_new(
-        a, 403, S("The request doesn't satisfy the collection requirements to authenticate."));
+    return error_new(a, 403,
+                     S("The request doesn't satisfy the collection requirements to authenticate."));
 }
 
 static Error *answer_write(Res *res, Arena *a, const SignIn *in, const AuthInfo *self)

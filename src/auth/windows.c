@@ -55,20 +55,58 @@ static Window *window_choose(Window *set, uint64_t key)
     return first_to_end;
 }
 
+/* The present window of the key, opened when there is none; the shard's lock is
+ * held. NULL without memory. */
+static Window *window_open(Windows *w, Shard *shard, uint64_t key, uint64_t duration_ms,
+                           uint64_t now_ms)
+{
+    if (!shard->windows) shard->windows = calloc(w->sets * WAYS, sizeof(Window));
+    if (!shard->windows) return NULL;
+    Window *window = window_choose(&shard->windows[((key >> 8) & (w->sets - 1)) * WAYS], key);
+    if (window->key != key || now_ms >= window->end_ms)
+        *window = (Window){.key = key, .end_ms = now_ms + duration_ms};
+    return window;
+}
+
 bool windows_take(Windows *w, uint64_t key, uint32_t max, uint64_t duration_ms, uint64_t now_ms)
 {
     key |= 1;
     Shard *shard = &w->shards[key >> 60];
     bool fits = true; /* without memory nobody is refused */
     pthread_mutex_lock(&shard->lock);
-    if (!shard->windows) shard->windows = calloc(w->sets * WAYS, sizeof(Window));
-    if (shard->windows) {
-        Window *window = window_choose(&shard->windows[((key >> 8) & (w->sets - 1)) * WAYS], key);
-        if (window->key != key || now_ms >= window->end_ms)
-            *window = (Window){.key = key, .end_ms = now_ms + duration_ms};
-        fits = window->count < max;
-        if (fits) window->count++;
-    }
+    Window *window = window_open(w, shard, key, duration_ms, now_ms);
+    if (window) fits = window->count < max;
+    if (window && fits) window->count++;
     pthread_mutex_unlock(&shard->lock);
     return fits;
+}
+
+uint32_t windows_count(Windows *w, uint64_t key, uint64_t duration_ms, uint64_t now_ms,
+                       uint64_t *end_ms)
+{
+    key |= 1;
+    Shard *shard = &w->shards[key >> 60];
+    uint32_t count = 1;
+    *end_ms = now_ms + duration_ms;
+    pthread_mutex_lock(&shard->lock);
+    Window *window = window_open(w, shard, key, duration_ms, now_ms);
+    if (window) {
+        if (window->count < UINT32_MAX) window->count++;
+        count = window->count;
+        *end_ms = window->end_ms;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return count;
+}
+
+void windows_forget(Windows *w, uint64_t key)
+{
+    key |= 1;
+    Shard *shard = &w->shards[key >> 60];
+    pthread_mutex_lock(&shard->lock);
+    if (shard->windows) {
+        Window *window = window_choose(&shard->windows[((key >> 8) & (w->sets - 1)) * WAYS], key);
+        if (window->key == key) *window = (Window){0};
+    }
+    pthread_mutex_unlock(&shard->lock);
 }

@@ -17,4 +17,12 @@ void windows_destroy(Windows *w);        /* NULL is fine */
 /* Counts one event; false when the window was full already. */
 bool windows_take(Windows *w, uint64_t key, uint32_t max, uint64_t duration_ms, uint64_t now_ms);
 
+/* Counts one event and tells how many this window has had by now, and when it
+ * ends; without memory always the first. */
+uint32_t windows_count(Windows *w, uint64_t key, uint64_t duration_ms, uint64_t now_ms,
+                       uint64_t *end_ms);
+
+/* As if nothing had been counted under this key. */
+void windows_forget(Windows *w, uint64_t key);
+
 #endif

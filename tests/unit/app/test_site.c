@@ -78,7 +78,7 @@ static void commands_say_what_they_did(void **state)
         {"ips 10.0.0.0/8",                      "Superusers are let in from these addresses only."},
         {"ips",                                 "Superusers are let in from any address."         },
         {"create a@example.com",                "Usage: croft superuser create EMAIL PASSWORD"    },
-        {"fly",                                 "Usage: croft superuser create|update|upsert|delete|ips …  (see: croft help "
+        {"fly",                                 "Usage: croft superuser create|update|upsert|delete|otp|ips …  (see: croft help "
                 "superuser)"                                                       },
     };
     for (size_t i = 0; i < COUNT(STEPS); i++)

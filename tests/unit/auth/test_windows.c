@@ -26,6 +26,33 @@ static void counts_within_a_window(void **state)
     windows_destroy(w);
 }
 
+static void counts_are_told(void **state)
+{
+    (void)state;
+    Windows *w = windows_create(0);
+    uint64_t first_end, end;
+    check_int("first", windows_count(w, 7, 1000, 100, &first_end), 1);
+    check_int("second", windows_count(w, 7, 1000, 200, &end), 2);
+    check_int("the same window", (int64_t)end, (int64_t)first_end);
+    check_int("the next window", windows_count(w, 7, 1000, 1100, &end), 1);
+    check_int("ends later", (int64_t)end, 2100);
+    windows_destroy(w);
+}
+
+static void forgotten_keys_start_over(void **state)
+{
+    (void)state;
+    Windows *w = windows_create(0);
+    windows_forget(w, 9); /* never seen */
+    check_bool("first", windows_take(w, 9, 1, 1000, 5), true);
+    check_bool("full", windows_take(w, 9, 1, 1000, 5), false);
+    windows_forget(w, 1001);
+    check_bool("another was forgotten", windows_take(w, 9, 1, 1000, 5), false);
+    windows_forget(w, 9);
+    check_bool("forgotten", windows_take(w, 9, 1, 1000, 5), true);
+    windows_destroy(w);
+}
+
 static void many_keys_do_not_break_it(void **state)
 {
     (void)state;
@@ -41,6 +68,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_within_a_window),
+        cmocka_unit_test(counts_are_told),
+        cmocka_unit_test(forgotten_keys_start_over),
         cmocka_unit_test(many_keys_do_not_break_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
