@@ -5,9 +5,14 @@
  * request can be. A row whose blob is missing is only told: somebody else must
  * have removed it, and a backup may have it.
  *
+ * A blob older than the database was left by no crash of it: somebody put
+ * another database (or none, so that this one was made) beside the files. They
+ * may be all that is left, so they are left alone, and told.
+ *
  * Both directions go in bounded memory: blobs folder by folder, rows page by
  * page. The arenas below live until the caller's is reset, so that an error
  * made in one of them outlives the sweep. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "records/records_internal.h"
 
@@ -18,8 +23,9 @@
 typedef struct {
     App *app;
     const Schema *schema;
-    int64_t before_ms; /* younger orphans are left alone */
-    size_t orphans, missing;
+    int64_t before_ms;   /* younger orphans are left alone */
+    int64_t database_ms; /* when it was made: so are older ones */
+    size_t orphans, older, missing;
     Arena *folder, *blob, *pages[2];
 
     const Collection *c;
@@ -118,6 +124,10 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
                          STR_ARG(file_name));
     err = open_blob(s, key, &info);
     if (!err && info.modified_ms >= s->before_ms) return NULL;
+    if (!err && info.modified_ms < s->database_ms) {
+        s->older++;
+        return NULL;
+    }
     if (!err) err = storage_remove(s->app->storage, s->blob, key);
     if (err) {
         log_warn("records", "orphan not removed", LOG_STR("key", key), LOG_STR("why", err->cause));
@@ -188,10 +198,20 @@ static Error *check_rows(Sweep *s)
     }
 }
 
+/* The system collections were made with the database; their `created` cannot be
+ * changed. Without one nothing is removed. */
+static int64_t database_made_ms(const Schema *schema)
+{
+    int64_t ms;
+    const Collection *c = schema_find(schema, S("_superusers"));
+    return c && datetime_parse(c->created, &ms) ? ms : INT64_MAX;
+}
+
 Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphans, size_t *missing)
 {
     Sweep s = {.app = app, .schema = schema_hold(app->schema, a)};
     s.before_ms = before_ms;
+    s.database_ms = database_made_ms(s.schema);
     s.folder = scratch(a);
     s.blob = scratch(a);
     s.pages[0] = scratch(a);
@@ -204,6 +224,10 @@ Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphan
     if (s.orphans || s.missing) {
         log_info("records", "files swept", LOG_INT("orphans", s.orphans),
                  LOG_INT("missing", s.missing));
+    }
+    if (s.older) {
+        log_warn("records", "files older than the database, which names none of them, are kept",
+                 LOG_INT("count", s.older));
     }
     *orphans = s.orphans;
     *missing = s.missing;

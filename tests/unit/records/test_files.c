@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "records/fixture.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char PNG[] =
     "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\10\6\0\0\0\x1f\x15\xc4\x89";
@@ -198,6 +200,13 @@ static void sweeps(void **state)
                                     S("x"), 1, S("text/plain"), S("o")));
     check_ok("missing", storage_remove(f->app.storage, f->a, str_concat(f->a, prefix, b)));
 
+    Str before = S("another/database/y.txt");
+    check_ok("older",
+             storage_put(f->app.storage, f->a, before, -1, S("x"), 1, S("text/plain"), S("o")));
+    Str path = str_printf(f->a, "%.*s/storage/%.*s", STR_ARG(f->dir), STR_ARG(before));
+    struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, arena_cstr(f->a, path), times, 0), 0);
+
     size_t orphans, missing;
     check_ok("young",
              records_sweep_files(&f->app, f->a, clock_wall_ms() - 3600000, &orphans, &missing));
@@ -207,6 +216,7 @@ static void sweeps(void **state)
     check_int("orphans", orphans, 2);
     check_bool("orphan", on_disk(f, r, S("orphan.txt")), false);
     check_bool("a stays", on_disk(f, r, a), true);
+    check_int("older than the database stays", access(arena_cstr(f->a, path), F_OK), 0);
 }
 
 int main(void)
