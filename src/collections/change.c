@@ -2,6 +2,8 @@
  * collections §9). Each is one transaction of its own. */
 #include "collections/collections_internal.h"
 
+#include <string.h>
+
 Str raw_sql_error(const Error *err)
 {
     switch (db_error_kind(err)) {
@@ -15,6 +17,11 @@ Str raw_sql_error(const Error *err)
     }
 }
 
+static bool is_broken_view(const Error *err)
+{
+    return err && err->code && strcmp(err->code, VIEW_BROKEN) == 0;
+}
+
 /* The endpoint's message above failing fields, or with the engine's words. */
 static Error *explain(Arena *a, Error *err, Str message)
 {
@@ -26,6 +33,10 @@ static Error *explain(Arena *a, Error *err, Str message)
                                             STR_ARG(error_sentence(a, raw))));
         return error_cause(a, shown, "%.*s", STR_ARG(err->cause));
     }
+    if (is_broken_view(err))
+        return error_new(a, 400,
+                         str_printf(a, "%.*s Raw error: %.*s", STR_ARG(message),
+                                    STR_ARG(error_sentence(a, err->message))));
     return err->field.len > 0 ? error_summary(err, message) : err;
 }
 
@@ -48,7 +59,7 @@ Error *collection_prepare(Arena *a, const Schema *schema, const Collection *old,
     return NULL;
 }
 
-static Error *check_rules(Tx *tx, const Schema *after, const Collection *c)
+Error *collection_check_rules(Tx *tx, const Schema *after, const Collection *c)
 {
     Arena *a = tx_arena(tx);
     Error *errors = NULL;
@@ -74,21 +85,35 @@ static bool has_field(const Error *err, Str field)
     return false;
 }
 
-Error *collection_check(Tx *tx, const Schema *after, const Collection *c, const Collection *old)
+/* Chains errors of fields that are not at fault already. */
+static void chain_new(Error **errors, Error *more)
+{
+    while (more) {
+        Error *next = more->next;
+        more->next = NULL;
+        if (!has_field(*errors, more->field)) error_chain(errors, more);
+        more = next;
+    }
+}
+
+static Error *view_fault(Arena *a, Str reason)
+{
+    Str message = str_printf(a, "Invalid query - %.*s", STR_ARG(reason));
+    return error_field(a, S("viewQuery"), "validation_invalid_view_query",
+                       error_sentence(a, message));
+}
+
+Error *collection_check(Tx *tx, const Schema *after, Collection *c, const Collection *old)
 {
     Arena *a = tx_arena(tx);
-    if (c->type == COLLECTION_VIEW)
-        return error_new(a, 400, S("View collections are not supported yet."));
-
+    Error *query = NULL;
+    if (c->type == COLLECTION_VIEW) {
+        query = view_infer(tx, after, c, old);
+        if (query && query->status != 400) return query;
+    }
     Error *errors = collection_validate(tx, a, after, c, old);
     if (errors && errors->field.len == 0) return errors; /* the database failed */
-    Error *rules = check_rules(tx, after, c);
-    while (rules) {
-        Error *next = rules->next;
-        rules->next = NULL;
-        if (!has_field(errors, rules->field)) error_chain(&errors, rules);
-        rules = next;
-    }
+    if (query) chain_new(&errors, view_fault(a, query->message));
     return errors;
 }
 
@@ -130,8 +155,23 @@ typedef struct {
     const Json *json;
     Str target; /* update: id or name */
     bool update;
+    Str view_fault; /* what trying the view's query said; empty = nothing */
     Collection *saved;
 } Save;
+
+static Error *save_check(const Save *save, Tx *tx, const Schema *schema, Collection *c,
+                         const Collection *old)
+{
+    Arena *a = tx_arena(tx);
+    Error *errors = collection_check(tx, schema_with(a, schema, c), c, old);
+    if (errors && errors->field.len == 0) return errors;
+    if (save->view_fault.len > 0) chain_new(&errors, view_fault(a, save->view_fault));
+    /* Once more: the fields of a view are known only now. */
+    Error *rules = collection_check_rules(tx, schema_with(a, schema, c), c);
+    if (rules && rules->field.len == 0) return rules;
+    chain_new(&errors, rules);
+    return errors;
+}
 
 static Error *save_work(Tx *tx, void *arg)
 {
@@ -144,27 +184,62 @@ static Error *save_work(Tx *tx, void *arg)
     Collection *c;
     Error *err = collection_prepare(a, schema, old, save->json, &c);
     if (err) return err;
-    err = collection_check(tx, schema_with(a, schema, c), c, old);
+    err = save_check(save, tx, schema, c, old);
+    if (err) return err;
+    ViewNotes *notes;
+    err = schema_views_note(tx, &notes);
     if (err) return err;
     err = collection_write(save->app, tx, c, old);
+    if (err) return err;
+    err = schema_views_settle(save->app->schema, tx, notes);
     if (err) return err;
     save->saved = c;
     return NULL;
 }
 
+/* The query that this save gives a view; empty when it is none, or has none. */
+static Str submitted_query(const Save *save, const Schema *schema)
+{
+    const Collection *old = save->update ? schema_find(schema, save->target) : NULL;
+    Str type = json_str(json_get(save->json, S("type")), S(""));
+    bool view = save->update ? old && old->type == COLLECTION_VIEW : str_eq(type, S("view"));
+    if (!view) return (Str){0};
+    return json_str(json_get(save->json, S("viewQuery")), old ? old->view_query : S(""));
+}
+
+/* Rows are read before the transaction, where a slow query stops nobody. What
+ * does not compile is said again inside. */
+static Error *save_try(Save *save, Arena *a)
+{
+    const Schema *schema = schema_hold(save->app->schema, a);
+    Str query = submitted_query(save, schema);
+    if (str_trim(query).len == 0) return NULL;
+    Json *ignored;
+    Error *err = view_dry_run(save->app, a, schema, query, &ignored);
+    if (err && err->status != 400) return err;
+    if (err) save->view_fault = err->message;
+    return NULL;
+}
+
+static Error *save(Save *save, Arena *a)
+{
+    Error *err = save_try(save, a);
+    return err ? err : db_write_alone(save->app->db, a, 0, save_work, save);
+}
+
 Error *collection_create(App *app, Arena *a, const Json *json, Collection **out)
 {
-    Save save = {.app = app, .json = json};
-    Error *err = db_write_alone(app->db, a, 0, save_work, &save);
-    *out = save.saved;
+    Save s = {.app = app, .json = json};
+    Error *err = save(&s, a);
+    *out = s.saved;
     return explain(a, err, S("Failed to create collection."));
 }
 
 Error *collection_update(App *app, Arena *a, Str target, const Json *json, Collection **out)
 {
-    Save save = {.app = app, .json = json, .target = target, .update = true};
-    Error *err = db_write_alone(app->db, a, 0, save_work, &save);
-    *out = save.saved;
+    Save s = {.app = app, .json = json, .target = target, .update = true};
+    Error *err = save(&s, a);
+    *out = s.saved;
     return explain(a, err, S("Failed to update collection."));
 }
 
@@ -179,34 +254,15 @@ static bool has_relation_to(const Collection *c, Str id)
     return false;
 }
 
-static bool is_word_char(char ch)
-{
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-           ch == '_';
-}
-
-/* Whether a view's query has the name as a word: a false alarm only keeps a
- * collection that could have gone. */
-static bool query_mentions(Str query, Str name)
-{
-    for (size_t i = 0; i + name.len <= query.len; i++) {
-        if (!str_eq_nocase(str_sub(query, i, name.len), name)) continue;
-        bool starts = i == 0 || !is_word_char(query.ptr[i - 1]);
-        bool ends = i + name.len == query.len || !is_word_char(query.ptr[i + name.len]);
-        if (starts && ends) return true;
-    }
-    return false;
-}
-
-/* Names of the collections that need this one, comma separated. */
+/* Names of the collections that have relations to this one, comma separated.
+ * The views that need it are found by dropping it. */
 static Str referencing(Arena *a, const Schema *schema, const Collection *c)
 {
     Buf names = buf_new(a, 64);
     for (size_t i = 0; i < schema->count; i++) {
         const Collection *other = schema->collections[i];
         if (str_eq(other->id, c->id)) continue;
-        bool view = other->type == COLLECTION_VIEW && query_mentions(other->view_query, c->name);
-        if (!view && (other->type == COLLECTION_VIEW || !has_relation_to(other, c->id))) continue;
+        if (other->type == COLLECTION_VIEW || !has_relation_to(other, c->id)) continue;
         if (names.len > 0) buf_add(&names, S(", "));
         buf_add(&names, other->name);
     }
@@ -217,6 +273,15 @@ typedef struct {
     App *app;
     Str target;
 } Target;
+
+static Error *is_referenced(Arena *a, Str names)
+{
+    return error_new(a, 400,
+                     str_printf(a,
+                                "Failed to delete collection probably due to existing reference "
+                                "in %.*s.",
+                                STR_ARG(names)));
+}
 
 static Error *delete_work(Tx *tx, void *arg)
 {
@@ -229,13 +294,14 @@ static Error *delete_work(Tx *tx, void *arg)
         return error_cause(a, error_new(a, 400, S("Failed to delete collection.")),
                            "it is a system collection");
     Str names = referencing(a, schema, c);
-    if (names.len > 0)
-        return error_new(a, 400,
-                         str_printf(a,
-                                    "Failed to delete collection probably due to existing "
-                                    "reference in %.*s.",
-                                    STR_ARG(names)));
-    return collection_drop(t->app, tx, c);
+    if (names.len > 0) return is_referenced(a, names);
+    ViewNotes *notes;
+    Error *err = schema_views_note(tx, &notes);
+    if (!err) err = collection_drop(t->app, tx, c);
+    if (!err) err = schema_views_settle(t->app->schema, tx, notes);
+    if (is_broken_view(err))
+        return is_referenced(a, json_str(json_get(err->params, S("view")), S("")));
+    return err;
 }
 
 Error *collection_delete(App *app, Arena *a, Str target)

@@ -23,10 +23,12 @@ MUST_CHECK Error *collections_import(App *app, Arena *a, const Json *body);
 /* A new definition, with an id that is free. */
 MUST_CHECK Error *collection_prepare(Arena *a, const Schema *schema, const Collection *old,
                                      const Json *json, Collection **out);
-/* Everything that can be said before writing, rules included; `after` is the
- * schema as it is going to be. */
-MUST_CHECK Error *collection_check(Tx *tx, const Schema *after, const Collection *c,
+/* Everything that can be said before writing but for the rules; `after` is the
+ * schema as it is going to be. A view's fields are found out here. */
+MUST_CHECK Error *collection_check(Tx *tx, const Schema *after, Collection *c,
                                    const Collection *old);
+/* Its rules, against that schema. */
+MUST_CHECK Error *collection_check_rules(Tx *tx, const Schema *after, const Collection *c);
 /* Writes it, with the rate limits that name it. */
 MUST_CHECK Error *collection_write(App *app, Tx *tx, Collection *c, const Collection *old);
 /* Drops it; its files go after the commit. */
@@ -34,6 +36,23 @@ MUST_CHECK Error *collection_drop(App *app, Tx *tx, const Collection *c);
 /* What the engine said of a statement that a definition led to; empty when the
  * error is of another kind. */
 Str raw_sql_error(const Error *err);
+
+/* ---- views.c ---- */
+
+/* How long a query may take to show its first rows: in a read nobody waits for,
+ * and in an import, for which all writers wait. */
+#define VIEW_DRY_RUN_MS 10000
+#define VIEW_IMPORT_MS  2000
+
+/* The first rows of a view whose view_infer() went well, and whether their ids
+ * can be ids (error 400 otherwise). `records` may be NULL. */
+MUST_CHECK Error *view_sample(Tx *tx, const Collection *c, Record **records, size_t *count);
+#define VIEW_SAMPLE_MAX 10
+
+/* Tries a query out: the fields that it gives and its first rows, as the
+ * endpoint's JSON; `old` may be NULL. Nothing can be written. Error 400 with the
+ * engine's words or ours. */
+MUST_CHECK Error *view_dry_run(App *app, Arena *a, const Schema *schema, Str query, Json **out);
 
 /* ---- list.c ---- */
 

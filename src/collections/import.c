@@ -2,7 +2,7 @@
  *
  * First all new definitions are made, so that each can be checked against the
  * schema as it is going to be: they may refer to each other in any order. Then
- * what is missing is deleted, then each is checked and written. */
+ * what is missing is deleted, then each is checked and written, views last. */
 #include "collections/collections_internal.h"
 
 #define IMPORT_MAX 1000
@@ -164,15 +164,78 @@ static Error *check_kept(const Import *im)
     return NULL;
 }
 
-static Error *write_items(const Import *im, Tx *tx)
+static Error *named_item(const Import *im, const Item *item, Error *err)
+{
+    Json *name = json_new_object(im->a);
+    json_set_str(im->a, name, S("name"), item->c->name);
+    return named(im->a, name, err);
+}
+
+static Error *write_tables(Import *im, Tx *tx)
 {
     for (size_t i = 0; i < im->count; i++) {
         Item *item = &im->items[i];
-        Json *name = json_new_object(im->a);
-        json_set_str(im->a, name, S("name"), item->c->name);
+        if (item->c->type == COLLECTION_VIEW) continue;
         Error *err = collection_check(tx, im->after, item->c, item->old);
         if (!err) err = collection_write(im->app, tx, item->c, item->old);
-        if (err) return named(im->a, name, err);
+        if (err) return named_item(im, item, err);
+    }
+    return NULL;
+}
+
+/* ---- views: after the tables, each after those it is made of ---- */
+
+typedef struct {
+    Import *im;
+    Item *item;
+} ViewItemWork;
+
+static Error *sample_view(Tx *tx, void *arg)
+{
+    const ViewItemWork *w = arg;
+    Record *records[VIEW_SAMPLE_MAX];
+    size_t count;
+    return view_sample(tx, w->item->c, records, &count);
+}
+
+static Error *write_view(Tx *tx, void *arg)
+{
+    const ViewItemWork *w = arg;
+    Item *item = w->item;
+    Error *err = collection_check(tx, w->im->after, item->c, item->old);
+    if (!err) err = tx_limited(tx, VIEW_IMPORT_MS, sample_view, arg);
+    if (err) return err;
+    return collection_write(w->im->app, tx, item->c, item->old);
+}
+
+/* In any order they may be listed in: again and again, as long as one more
+ * can be made. */
+static Error *write_views(Import *im, Tx *tx)
+{
+    bool *done = arena_new(im->a, bool, im->count + 1);
+    for (;;) {
+        Error *first = NULL;
+        bool progress = false;
+        for (size_t i = 0; i < im->count; i++) {
+            Item *item = &im->items[i];
+            if (done[i] || item->c->type != COLLECTION_VIEW) continue;
+            ViewItemWork work = {im, item};
+            Error *err = tx_nested(tx, write_view, &work);
+            if (err && !first) first = named_item(im, item, err);
+            if (err) continue;
+            done[i] = progress = true;
+            foresee(im); /* with the fields it turned out to have */
+        }
+        if (!first || !progress) return first;
+    }
+}
+
+/* Last: a rule may speak of any other collection. */
+static Error *check_rules(const Import *im, Tx *tx)
+{
+    for (size_t i = 0; i < im->count; i++) {
+        Error *err = collection_check_rules(tx, im->after, im->items[i].c);
+        if (err) return named_item(im, &im->items[i], err);
     }
     return NULL;
 }
@@ -190,11 +253,15 @@ static Error *import_work(Tx *tx, void *arg)
         if (err) return named(im->a, json, err);
     }
     foresee(im);
-    Error *err = delete_missing(im, tx);
+    ViewNotes *notes;
+    Error *err = schema_views_note(tx, &notes);
+    if (!err) err = delete_missing(im, tx);
+    if (!err) err = write_tables(im, tx);
+    if (!err) err = write_views(im, tx);
+    if (!err) err = check_rules(im, tx);
+    if (!err) err = check_kept(im);
     if (err) return err;
-    err = write_items(im, tx);
-    if (err) return err;
-    return check_kept(im);
+    return schema_views_settle(im->app->schema, tx, notes);
 }
 
 /* ---- the request ---- */

@@ -248,11 +248,12 @@ static Error *handle_providers(Req *req, Res *res)
 /* POST /api/collections/meta/dry-run-view
  *
  *   body  {"query": "SELECT …"}
- *   400   always, until there are view collections
+ *   200   {"fields": […], "sample": […]}: what a view of it would have, and its
+ *         first records
+ *   400   it cannot be the query of a view
  */
 static Error *handle_dry_run(Req *req, Res *res)
 {
-    (void)res;
     Error *err = require_superuser(req);
     if (err) return err;
 
@@ -266,8 +267,14 @@ static Error *handle_dry_run(Req *req, Res *res)
     if (checks.errors)
         return error_summary(checks.errors,
                              S("An error occurred while validating the submitted data."));
-    return error_new(req->arena, 400,
-                     S("Invalid view query. Raw error: View collections are not supported yet."));
+    Context *cx = req_context(req);
+    Json *answer;
+    err = view_dry_run(cx->app, req->arena, cx->schema, query, &answer);
+    if (!err) return res_json(res, 200, answer);
+    if (err->status != 400) return err;
+    Str message =
+        str_printf(req->arena, "Invalid view query. Raw error: \n%.*s", STR_ARG(err->message));
+    return error_new(req->arena, 400, error_sentence(req->arena, message));
 }
 
 const Route collection_routes[] = {

@@ -106,6 +106,8 @@ Str db_error_unique(const Error *err);
 /* The engine's own words: "no such column: foo". For messages that promise a
  * raw error to superusers. */
 Str db_error_raw(const Error *err);
+/* Where in the SQL the word at fault begins, in bytes; -1 when nobody knows. */
+int db_error_offset(const Error *err);
 
 /* ---- inside a transaction ---- */
 
@@ -133,6 +135,10 @@ void tx_after_rollback(Tx *tx, void (*fn)(void *arg), void *arg);
 /* Part of a work that may fail alone (batch items do not need it; upserts
  * might): rolls back to here when `work` fails, and returns its error. */
 MUST_CHECK Error *tx_nested(Tx *tx, TxWork work, void *arg);
+
+/* Part of a work with a time limit of its own: DB_ERROR_TOO_SLOW when that or
+ * the whole's is over. For somebody else's SQL where nobody must wait long. */
+MUST_CHECK Error *tx_limited(Tx *tx, uint32_t timeout_ms, TxWork work, void *arg);
 
 typedef enum { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB } DbType;
 typedef struct {

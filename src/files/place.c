@@ -1,14 +1,13 @@
 /* place.c - which record owns the bytes behind /api/files/<c>/<record>/<name>.
  *
  * A name must equal a value stored in the record, so a URL can never name a
- * path. A view's columns come from elsewhere: the collections its query
- * mentions are asked for a record that holds the name, the one with the view
- * row's own id first (the usual case), through at most five nested views.
+ * path. A view's column comes from elsewhere: its query says from which field,
+ * through at most five nested views, and that collection is asked for a record
+ * that holds the name, the one with the view row's own id first (the usual case).
  */
 #include "files/files_internal.h"
 
 #define VIEW_DEPTH_MAX 5
-#define SOURCES_MAX    32
 
 bool file_value_holds(Arena *a, const Field *field, Str value, Str name)
 {
@@ -36,50 +35,26 @@ static const Field *field_holding(Arena *a, const Record *r, Str name)
 
 /* ---- views ---- */
 
-typedef struct {
-    const Collection *list[SOURCES_MAX];
-    size_t count;
-} Sources;
-
-static bool is_name_char(char c)
+/* The field of a real collection that a view's field shows. */
+static bool origin_find(Arena *a, const Schema *schema, const Collection *view, Str field,
+                        const Collection **c, const Field **origin)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/* Does the query mention the collection as a whole word? */
-static bool query_mentions(Str query, Str name)
-{
-    for (size_t i = 0; i + name.len <= query.len; i++) {
-        if (!str_eq_nocase(str_sub(query, i, name.len), name)) continue;
-        bool starts = i == 0 || !is_name_char(query.ptr[i - 1]);
-        bool ends = i + name.len == query.len || !is_name_char(query.ptr[i + name.len]);
-        if (starts && ends) return true;
+    *c = view;
+    for (int depth = 0; depth < VIEW_DEPTH_MAX; depth++) {
+        if (!view_field_origin(a, schema, *c, field, c, origin)) return false;
+        if ((*c)->type != COLLECTION_VIEW) return (*origin)->type == FIELD_FILE;
+        field = (*origin)->name;
     }
     return false;
 }
 
-static void sources_collect(const Schema *schema, const Collection *view, int depth, Sources *out)
-{
-    for (size_t i = 0; i < schema->count; i++) {
-        const Collection *c = schema->collections[i];
-        if (c == view || !query_mentions(view->view_query, c->name)) continue;
-        if (c->type == COLLECTION_VIEW) {
-            if (depth < VIEW_DEPTH_MAX) sources_collect(schema, c, depth + 1, out);
-            continue;
-        }
-        bool known = false;
-        for (size_t k = 0; k < out->count; k++)
-            known = known || out->list[k] == c;
-        if (!known && out->count < SOURCES_MAX) out->list[out->count++] = c;
-    }
-}
-
-static Error *source_by_id(Tx *tx, const Collection *c, Str id, Str name, FilePlace *out)
+static Error *source_by_id(Tx *tx, const Collection *c, const Field *field, Str id, Str name,
+                           FilePlace *out)
 {
     Record *r;
     Error *err = record_find(tx, c, id, &r);
     if (err) return err->status == 404 ? NULL : err;
-    if (!field_holding(tx_arena(tx), r, name)) return NULL;
+    if (!file_value_holds(tx_arena(tx), field, record_str(r, field->name), name)) return NULL;
     out->origin = c;
     out->origin_id = record_id(r);
     return NULL;
@@ -119,21 +94,14 @@ static Error *source_by_scan(Tx *tx, const Collection *c, const Field *field, St
 static Error *view_origin_find(Tx *tx, const Schema *schema, const Collection *view, Str record_id,
                                Str name, FilePlace *out)
 {
-    Sources sources = {0};
-    sources_collect(schema, view, 1, &sources);
-    for (size_t i = 0; i < sources.count && !out->origin; i++) {
-        Error *err = source_by_id(tx, sources.list[i], record_id, name, out);
-        if (err) return err;
-    }
-    for (size_t i = 0; i < sources.count; i++) {
-        const Collection *c = sources.list[i];
-        for (size_t f = 0; f < c->field_count && !out->origin; f++) {
-            if (c->fields[f].type != FIELD_FILE) continue;
-            Error *err = source_by_scan(tx, c, &c->fields[f], name, out);
-            if (err) return err;
-        }
-    }
-    return out->origin ? NULL : error_status(tx_arena(tx), 404);
+    Arena *a = tx_arena(tx);
+    const Collection *c;
+    const Field *field;
+    if (!origin_find(a, schema, view, out->field->name, &c, &field)) return error_status(a, 404);
+    Error *err = source_by_id(tx, c, field, record_id, name, out);
+    if (!err && !out->origin) err = source_by_scan(tx, c, field, name, out);
+    if (err) return err;
+    return out->origin ? NULL : error_status(a, 404);
 }
 
 Error *file_place_find(Tx *tx, const Schema *schema, const Collection *c, Str record_id, Str name,

@@ -267,7 +267,9 @@ Str select_rows_sql(Select *q, const Str *columns, size_t count, int64_t limit, 
 Str select_count_sql(Select *q)
 {
     Buf out = buf_new(q->arena, 256);
-    bool repeats = !q->never && select_has_joins(q);
+    /* Nothing keeps a view from giving an id twice. */
+    bool view = q->collection->type == COLLECTION_VIEW;
+    bool repeats = !q->never && (view || select_has_joins(q));
     buf_add(&out, repeats ? S("SELECT COUNT(DISTINCT \"t\".\"id\")") : S("SELECT COUNT(*)"));
     body_sql(q, &out, false);
     return buf_str(&out);

@@ -178,10 +178,12 @@ static Error *count_rows(ReadJob *job, Tx *tx)
     return NULL;
 }
 
-/* A page that is not full is the last one: its end is the total. */
+/* A page that is not full is the last one: its end is the total (but for
+ * views, whose total counts ids that may come twice). */
 static Error *list_total(ReadJob *job, Tx *tx)
 {
-    bool is_last = job->rows < job->per_page && (job->rows > 0 || job->page == 1);
+    bool is_last = job->c->type != COLLECTION_VIEW && job->rows < job->per_page &&
+                   (job->rows > 0 || job->page == 1);
     job->total = job->skip_total ? -1 : is_last ? list_offset(job) + job->rows : 0;
     if (job->skip_total || is_last || !job->rows_sql.len) return NULL;
     return count_rows(job, tx);

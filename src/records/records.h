@@ -107,6 +107,9 @@ MUST_CHECK Error *record_find(Tx *tx, const Collection *c, Str id, Record **out)
 /* By the value of one (indexed) column, exact or as its index collates. */
 MUST_CHECK Error *record_find_by(Tx *tx, const Collection *c, Str column, Str value, Record **out);
 
+/* The present row of a statement whose columns are the fields, in their order. */
+Record *record_read(Arena *a, const Collection *c, Stmt *stmt);
+
 const DbValue *record_value(const Record *r, Str field); /* NULL when no such field */
 Str record_str(const Record *r, Str field);              /* "" when absent */
 bool record_bool(const Record *r, Str field);

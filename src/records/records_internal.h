@@ -71,7 +71,6 @@ Record *record_alloc(Arena *a, const Collection *c);
 Record *record_clone(Arena *a, const Record *r); /* own values, shared texts */
 DbValue row_value(Stmt *stmt, int column);       /* text borrowed from the statement */
 /* The present row, all columns in field order, copied. */
-Record *record_read(Arena *a, const Collection *c, Stmt *stmt);
 void sql_name(Buf *b, Tx *tx, Str name);
 void sql_columns(Buf *b, Tx *tx, const Collection *c);
 bool records_same(const Record *x, const Record *y);

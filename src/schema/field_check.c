@@ -66,6 +66,12 @@ static void check_name(const FieldCheck *k)
         fail(k, "name", "validation_reserved_field_name", "The field name is reserved.");
 }
 
+void field_check_name(Checks *checks, const Collection *c, size_t i)
+{
+    FieldCheck k = {.checks = checks, .c = c, .f = &c->fields[i], .number = i};
+    check_name(&k);
+}
+
 static void check_pattern(const FieldCheck *k, const char *key, Str pattern)
 {
     if (pattern.len == 0) return;
@@ -351,10 +357,13 @@ void fields_check(Checks *checks, const Schema *schema, const Collection *c, con
 {
     if (!check_required(checks, S("fields"), c->field_count > 0)) return;
     check_duplicates(checks, c);
-    if (c->type == COLLECTION_VIEW) return; /* inferred from its query */
-
     size_t before = checks_count(checks);
     check_system(checks, c);
+    if (c->type == COLLECTION_VIEW) { /* inferred: their options are others' */
+        for (size_t i = 0; i < c->field_count && checks_count(checks) == before; i++)
+            field_check_name(checks, c, i);
+        return;
+    }
     if (old) check_stored(checks, c, old);
     /* An error of the list as a whole and errors of its members cannot both be
      * said: they would have the same key. */

@@ -145,11 +145,12 @@ static Error *read_options(Arena *a, const Json *json, Collection *c)
     return NULL;
 }
 
-static Error *overlay(Arena *a, const Json *json, Collection *c)
+/* `stored`: the definition as it is, not what somebody submits over it. */
+static Error *overlay(Arena *a, const Json *json, bool stored, Collection *c)
 {
     Error *err = read_texts(a, json, c);
     if (err) return err;
-    err = read_fields(a, json, c);
+    if (stored || c->type != COLLECTION_VIEW) err = read_fields(a, json, c); /* views infer them */
     if (err) return err;
     err = read_indexes(a, json, c);
     if (err) return err;
@@ -168,14 +169,14 @@ Error *collection_from_json(Arena *a, const Collection *base, const Json *json, 
     c->options = c->type == COLLECTION_AUTH ? auth_options_default(a) : json_new_object(a);
     c->created = c->updated = datetime_now(a);
     if (base) {
-        err = overlay(a, json_copy(a, collection_to_model(a, base)), c);
+        err = overlay(a, json_copy(a, collection_to_model(a, base)), true, c);
         if (err) return err;
         c->created = arena_copy(a, base->created);
         int64_t ms;
         if (datetime_parse(json_str(json_get(json, S("created")), S("")), &ms))
             c->created = datetime_format(a, ms);
     }
-    err = overlay(a, json, c);
+    err = overlay(a, json, false, c);
     if (err) return err;
     collection_complete(a, c, base);
     *out = c;

@@ -154,6 +154,7 @@ struct Collection {
     AuthOptions auth; /* COLLECTION_AUTH only */
     Json *options;    /* auth and view keys as stored, secrets included */
     Str view_query;
+    Str view_select; /* what the view is made of; by view_infer(), not stored */
     Str created, updated;
     Str unknown_type; /* what was submitted as type, when it is none we know */
     int index;        /* position in the schema */
@@ -242,6 +243,30 @@ MUST_CHECK Error *collection_validate(Tx *tx, Arena *a, const Schema *schema, co
 bool index_parse(Arena *a, Str text, Index *out);
 /* The statement with another table name, verbatim when it already has it. */
 Str index_render(Arena *a, const Index *index, Str table);
+
+/* ---- views ---- */
+
+/* Compiles c->view_query in this transaction and fills c->fields with what it
+ * gives, and c->view_select. `old` (may be NULL) is the stored view: fields
+ * that stay keep their ids. The fields are there even when their names are at
+ * fault. Error 400 without a field, its message the engine's or ours: "no such
+ * table: main.x", "wildcard columns (*) …". No row is read. */
+MUST_CHECK Error *view_infer(Tx *tx, const Schema *schema, Collection *c, const Collection *old);
+
+/* Which collection's field a view's field shows as it is; false when it is
+ * computed. That collection may be a view again. */
+bool view_field_origin(Arena *a, const Schema *schema, const Collection *view, Str field,
+                       const Collection **c, const Field **origin);
+
+/* Around a transaction's changes: notes which views work, then, once all is
+ * changed, infers all views anew and saves those whose fields changed (what
+ * fails there is only logged). A view that worked before and does not any more
+ * is a VIEW_BROKEN error of status 400: "error in view x: no such column: y",
+ * with the params {"view": "x"}. */
+typedef struct ViewNotes ViewNotes;
+#define VIEW_BROKEN "view_broken"
+MUST_CHECK Error *schema_views_note(Tx *tx, ViewNotes **out);
+MUST_CHECK Error *schema_views_settle(SchemaStore *store, Tx *tx, const ViewNotes *notes);
 
 /* ---- changing the schema: inside db_write_alone() only ---- */
 

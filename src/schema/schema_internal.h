@@ -72,6 +72,8 @@ void collection_complete(Arena *a, Collection *c, const Collection *base);
 
 /* ---- validation ---- */
 
+/* The name of one field alone. */
+void field_check_name(Checks *checks, const Collection *c, size_t i);
 void fields_check(Checks *checks, const Schema *schema, const Collection *c, const Collection *old);
 bool name_has_via(Str name); /* "_via_" is the separator of back-relations */
 
@@ -98,11 +100,46 @@ Str index_write(Arena *a, const IndexParts *parts);
 void indexes_set(Arena *a, Collection *c, const Str *texts, size_t count);
 bool indexes_have_unique(const Collection *c, Str column);
 
+/* ---- views (views.c) ---- */
+
+/* A view as the database has it. */
+typedef struct {
+    Str name, sql; /* the CREATE VIEW statement */
+    Error *fault;  /* why it does not compile; NULL when it does */
+} View;
+
+typedef struct {
+    View *list;
+    size_t count;
+} Views;
+
+/* All of them, also those that belong to no collection. */
+MUST_CHECK Error *views_read(Tx *tx, Views *out);
+/* Takes them away, and makes them again as they were. */
+MUST_CHECK Error *views_drop(Tx *tx, const Views *views, bool broken_only);
+MUST_CHECK Error *views_restore(Tx *tx, const Views *views);
+const View *views_find(const Views *views, Str name);
+MUST_CHECK Error *view_create(Tx *tx, Str name, Str select);
+
+/* VIEW_BROKEN when a view that worked, or is new, does not compile. */
+MUST_CHECK Error *views_check(Tx *tx, const ViewNotes *notes);
+
+/* Texts in double quotes that name no column: PocketBase's SQLite takes them
+ * for literals, ours does not. Makes 'literals' of them in *sql, one statement,
+ * until it compiles; the error that remains is returned. */
+MUST_CHECK Error *sql_mend_literals(Tx *tx, Str *sql);
+
+/* Does so in the views and indexes of a folder that another server made. What
+ * cannot be mended is left and logged. Tells in *needed if a write is needed at
+ * all when `dry`. */
+MUST_CHECK Error *views_mend(Tx *tx, bool dry, bool *needed);
+
 /* ---- tables ---- */
 
 MUST_CHECK Error *table_create(Tx *tx, const Collection *c);
-MUST_CHECK Error *table_update(Tx *tx, const Schema *schema, const Collection *c,
-                               const Collection *old);
+/* *renamed are the views as they were before, where the table got another
+ * name, else none: the engine has put the new name into them. */
+MUST_CHECK Error *table_update(Tx *tx, const Collection *c, const Collection *old, Views *renamed);
 MUST_CHECK Error *table_drop(Tx *tx, const Collection *c);
 
 /* Makes the tables of an empty database, and the system collections. */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "schema/schema_internal.h"
 #include "schema/snapshot.h"
+#include "schema/view_parse.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -249,23 +250,15 @@ static Error *write_row(Tx *tx, const CollectionRow *row, bool insert)
     return stmt_run(stmt, NULL);
 }
 
-Error *schema_save(SchemaStore *store, Tx *tx, Collection *c, const Collection *old)
+/* The row and what readers will see; the table is in line already. */
+static Error *save_definition(SchemaStore *store, Tx *tx, const Collection *c,
+                              const Collection *old)
 {
     Arena *a = tx_arena(tx);
-    Error *err = check_names(a, c);
-    if (err) return err;
-
-    c->updated = datetime_now(a);
-    const Schema *schema;
-    err = schema_preview(store, tx, a, &schema);
-    if (err) return err;
-    err = old ? table_update(tx, schema, c, old) : table_create(tx, c);
-    if (err) return err;
-
     CollectionRow row;
     collection_to_row(a, c, &row);
     if (old) row.id = old->id;
-    err = write_row(tx, &row, !old);
+    Error *err = write_row(tx, &row, !old);
     if (err) return err;
 
     Part *part;
@@ -280,6 +273,55 @@ Error *schema_save(SchemaStore *store, Tx *tx, Collection *c, const Collection *
         p->parts[at] = part;
     }
     return NULL;
+}
+
+/* The query of a view whose statement the engine changed, when all around it
+ * stayed as it was. */
+static bool query_follows(Str query, Str before, Str now, Str *out)
+{
+    ptrdiff_t start = str_find(before, query);
+    if (start < 0 || query.len == 0) return false;
+    Str head = str_sub(before, 0, (size_t)start);
+    Str tail = str_from_pos(before, (size_t)start + query.len);
+    if (now.len < head.len + tail.len || !str_starts(now, head) || !str_ends(now, tail))
+        return false;
+    *out = str_sub(now, head.len, now.len - head.len - tail.len);
+    return !str_eq(*out, query);
+}
+
+/* Views that mention a renamed table: their queries get its new name too. */
+static Error *follow_rename(SchemaStore *store, Tx *tx, const Views *before)
+{
+    Arena *a = tx_arena(tx);
+    Views now;
+    const Schema *schema;
+    Error *err = views_read(tx, &now);
+    if (!err) err = schema_preview(store, tx, a, &schema);
+    for (size_t i = 0; i < before->count && !err; i++) {
+        const View *view = views_find(&now, before->list[i].name);
+        const Collection *c = schema_find(schema, before->list[i].name);
+        if (!view || !c || c->type != COLLECTION_VIEW) continue;
+        Collection changed = *c;
+        Str query = view_query_trim(c->view_query);
+        if (!query_follows(query, before->list[i].sql, view->sql, &changed.view_query)) continue;
+        err = save_definition(store, tx, &changed, c);
+    }
+    return err;
+}
+
+Error *schema_save(SchemaStore *store, Tx *tx, Collection *c, const Collection *old)
+{
+    Arena *a = tx_arena(tx);
+    Error *err = check_names(a, c);
+    if (err) return err;
+
+    c->updated = datetime_now(a);
+    Views renamed = {0};
+    err = old ? table_update(tx, c, old, &renamed) : table_create(tx, c);
+    if (err) return err;
+    err = save_definition(store, tx, c, old);
+    if (err || renamed.count == 0) return err;
+    return follow_rename(store, tx, &renamed);
 }
 
 /* Rows of the system collections that belong to records of this one. */
@@ -323,6 +365,60 @@ Error *schema_delete(SchemaStore *store, Tx *tx, const Collection *c)
     pending_drop(p, (size_t)at);
     memmove(p->parts + at, p->parts + at + 1, (p->count - (size_t)at - 1) * sizeof(Part *));
     p->count--;
+    return NULL;
+}
+
+/* ---- views follow what they show ---- */
+
+static bool fields_equal(Arena *a, const Collection *x, const Collection *y)
+{
+    if (x->field_count != y->field_count) return false;
+    for (size_t i = 0; i < x->field_count; i++) {
+        Json *before = field_to_json(a, &x->fields[i]), *now = field_to_json(a, &y->fields[i]);
+        if (!str_eq(json_format(a, before), json_format(a, now))) return false;
+    }
+    return true;
+}
+
+static Error *refresh_view(SchemaStore *store, Tx *tx, const Schema *schema, const Collection *view,
+                           bool *changed)
+{
+    Arena *a = tx_arena(tx);
+    Collection now = *view;
+    Error *err = view_infer(tx, schema, &now, view);
+    if (err && err->status >= 500) return err;
+    if (err) {
+        log_warn("schema", "the fields of a view cannot be found out", LOG_STR("view", view->name),
+                 LOG_STR("reason", err->message));
+        return NULL;
+    }
+    if (fields_equal(a, view, &now)) return NULL;
+    *changed = true;
+    now.updated = datetime_now(a);
+    err = table_drop(tx, view);
+    if (!err) err = view_create(tx, now.name, now.view_select);
+    return err ? err : save_definition(store, tx, &now, view);
+}
+
+/* A view may be made of views: once for each of them is enough. */
+Error *schema_views_settle(SchemaStore *store, Tx *tx, const ViewNotes *notes)
+{
+    Arena *a = tx_arena(tx);
+    Error *err = views_check(tx, notes);
+    const Schema *schema = NULL;
+    if (!err) err = schema_preview(store, tx, a, &schema);
+    if (err) return err;
+    for (size_t round = 0, rounds = schema->count; round < rounds; round++) {
+        bool changed = false;
+        for (size_t i = 0; i < schema->count; i++) {
+            if (schema->collections[i]->type != COLLECTION_VIEW) continue;
+            err = refresh_view(store, tx, schema, schema->collections[i], &changed);
+            if (err) return err;
+        }
+        if (!changed) return NULL;
+        err = schema_preview(store, tx, a, &schema);
+        if (err) return err;
+    }
     return NULL;
 }
 
@@ -392,6 +488,7 @@ static Error *refuse_old_layout(Tx *tx)
 typedef struct {
     SchemaStore *store;
     bool found;
+    bool mend; /* another server's views or indexes do not work as they are */
 } Opening;
 
 static Error *load_existing(Tx *tx, void *arg)
@@ -401,7 +498,16 @@ static Error *load_existing(Tx *tx, void *arg)
     if (err || !o->found) return err;
     err = refuse_old_layout(tx);
     if (err) return err;
+    err = views_mend(tx, true, &o->mend);
+    if (err) return err;
     return load(o->store, tx);
+}
+
+static Error *mend_existing(Tx *tx, void *arg)
+{
+    (void)arg;
+    bool needed;
+    return views_mend(tx, false, &needed);
 }
 
 static Error *create_all(Tx *tx, void *arg)
@@ -419,6 +525,7 @@ Error *schema_store_open(Arena *a, Db *db, SchemaPublishHook hook, void *hook_ar
 
     Opening opening = {.store = store};
     Error *err = db_read_slow(db, a, 60000, load_existing, &opening);
+    if (!err && opening.mend) err = db_write_alone(db, a, 0, mend_existing, NULL);
     if (!err && opening.found)
         publish(store);
     else if (!err)

@@ -8,7 +8,9 @@
  *     RENAME a TO t1;  RENAME b TO t2;  RENAME t1 TO b;  RENAME t2 TO a
  *
  * Indexes are dropped first and made again last. Views are taken away
- * meanwhile, because SQLite refuses to alter what a view mentions.
+ * meanwhile, because SQLite refuses to alter what a view mentions; only a
+ * rename of the table is done while they are there, as SQLite puts the new
+ * name into them.
  *
  * The SQL is SQLite's; another engine gets its own file. */
 #include "schema/schema_internal.h"
@@ -111,7 +113,9 @@ static Error *create_indexes(const Table *t, const Collection *c)
             return error_field(t->a, str_printf(t->a, "indexes.%zu", i),
                                "validation_invalid_index_expression",
                                S("Invalid CREATE INDEX expression."));
-        Error *err = tx_exec(t->tx, x->text);
+        Str sql = x->text;
+        Error *err = sql_mend_literals(t->tx, &sql);
+        if (!err) err = tx_exec(t->tx, sql);
         if (err) return index_error(t->a, i, x, err);
     }
     return NULL;
@@ -130,31 +134,6 @@ static Error *drop_indexes(const Table *t, const Collection *c)
     return NULL;
 }
 
-/* ---- views ---- */
-
-static Error *view_exec(const Table *t, const Collection *c, bool create)
-{
-    Buf sql = buf_new(t->a, 256);
-    buf_add(&sql, create ? S("CREATE VIEW ") : S("DROP VIEW IF EXISTS "));
-    quote(t, &sql, c->name);
-    if (create) {
-        buf_add(&sql, S(" AS SELECT * FROM ("));
-        buf_add(&sql, c->view_query);
-        buf_add(&sql, S("\n)")); /* the query may end in a comment */
-    }
-    return tx_exec(t->tx, buf_str(&sql));
-}
-
-static Error *views_exec(const Table *t, const Schema *schema, bool create)
-{
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->collections[i]->type != COLLECTION_VIEW) continue;
-        Error *err = view_exec(t, schema->collections[i], create);
-        if (err) return err;
-    }
-    return NULL;
-}
-
 /* ---- the three changes ---- */
 
 static Table table_of(Tx *tx, Str name)
@@ -165,7 +144,7 @@ static Table table_of(Tx *tx, Str name)
 Error *table_create(Tx *tx, const Collection *c)
 {
     Table t = table_of(tx, c->name);
-    if (c->type == COLLECTION_VIEW) return view_exec(&t, c, true);
+    if (c->type == COLLECTION_VIEW) return view_create(tx, c->name, c->view_select);
 
     Buf sql = buf_new(t.a, 1024);
     buf_add(&sql, S("CREATE TABLE "));
@@ -255,46 +234,70 @@ static bool indexes_differ(const Collection *c, const Collection *old)
     return false;
 }
 
-static Error *alter_table(Table *t, const Collection *c, const Collection *old)
+/* The engine renames the table within views that mention it, but refuses to
+ * when any view is broken: those are taken away first. */
+static Error *rename_table(Table *t, const Collection *c, Views *views)
 {
-    if (!str_eq_nocase(c->name, old->name)) {
-        Error *err = alter(t, S(" RENAME TO "), c->name, (Str){0}, (Str){0});
-        if (err) return err;
-        t->table = c->name;
+    if (str_eq_nocase(c->name, t->table)) return NULL;
+    Error *err = alter(t, S(" RENAME TO "), c->name, (Str){0}, (Str){0});
+    if (err) return err;
+    t->table = c->name;
+
+    Views now;
+    err = views_read(t->tx, &now);
+    if (err) return err;
+    for (size_t i = 0; i < views->count; i++) {
+        const View *follows = views_find(&now, views->list[i].name);
+        if (follows) views->list[i].sql = follows->sql;
     }
-    return update_columns(t, c, old);
+    return NULL;
 }
 
-Error *table_update(Tx *tx, const Schema *schema, const Collection *c, const Collection *old)
+static Error *alter_table(Table *t, const Collection *c, const Collection *old, Views *renamed)
 {
+    Views views;
+    Error *err = views_read(t->tx, &views);
+    if (err) return err;
+    if (!str_eq_nocase(c->name, t->table)) {
+        *renamed = (Views){arena_new(t->a, View, views.count + 1), views.count};
+        if (views.count > 0) memcpy(renamed->list, views.list, views.count * sizeof(View));
+    }
+    err = views_drop(t->tx, &views, true);
+    if (err) return err;
+    err = rename_table(t, c, &views);
+    if (err) return err;
+    err = views_drop(t->tx, &views, false);
+    if (err) return err;
+    err = update_columns(t, c, old);
+    if (err) return err;
+    return views_restore(t->tx, &views);
+}
+
+Error *table_update(Tx *tx, const Collection *c, const Collection *old, Views *renamed)
+{
+    *renamed = (Views){0};
     Table t = table_of(tx, old->name);
     if (c->type == COLLECTION_VIEW) {
-        Error *err = view_exec(&t, old, false);
+        Error *err = table_drop(tx, old);
         if (err) return err;
-        return view_exec(&t, c, true);
+        return view_create(tx, c->name, c->view_select);
     }
     bool altered = columns_differ(c, old) || !str_eq_nocase(c->name, old->name);
     if (!altered && !indexes_differ(c, old)) return NULL;
 
     Error *err = drop_indexes(&t, old);
     if (err) return err;
-    if (altered) {
-        err = views_exec(&t, schema, false);
-        if (err) return err;
-        err = alter_table(&t, c, old);
-        if (err) return err;
-        err = views_exec(&t, schema, true);
-        if (err) return err;
-    }
+    if (altered) err = alter_table(&t, c, old, renamed);
+    if (err) return err;
     return create_indexes(&t, c);
 }
 
 Error *table_drop(Tx *tx, const Collection *c)
 {
     Table t = table_of(tx, c->name);
-    if (c->type == COLLECTION_VIEW) return view_exec(&t, c, false);
     Buf sql = buf_new(t.a, 96);
-    buf_add(&sql, S("DROP TABLE IF EXISTS "));
+    buf_add(&sql,
+            c->type == COLLECTION_VIEW ? S("DROP VIEW IF EXISTS ") : S("DROP TABLE IF EXISTS "));
     quote(&t, &sql, c->name);
     return tx_exec(tx, buf_str(&sql));
 }

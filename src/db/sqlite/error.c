@@ -12,6 +12,7 @@ typedef struct {
     Error base; /* first: see from_error() */
     Str raw;
     Str unique;
+    int offset; /* -1 = unknown */
 } DbError;
 
 /* Arrays, not literals: no other text in the program has their addresses. */
@@ -55,6 +56,7 @@ Error *db_error_new(Arena *a, DbErrorKind kind, Str raw, Str cause)
     if (err->base.message.len == 0) err->base.message = error_default_message(KINDS[kind].status);
     err->base.cause = cause;
     err->raw = raw;
+    err->offset = -1;
     return &err->base;
 }
 
@@ -81,6 +83,12 @@ Str db_error_raw(const Error *err)
 {
     const DbError *mine = from_error(err);
     return mine ? mine->raw : S("");
+}
+
+int db_error_offset(const Error *err)
+{
+    const DbError *mine = from_error(err);
+    return mine ? mine->offset : -1;
 }
 
 static bool no_space(sqlite3 *raw)
@@ -161,6 +169,7 @@ Error *sqlite_error(Arena *a, Db *db, sqlite3 *raw, int rc, Str sql)
         str_printf(a, "%.*s (SQLite %d, %.*s)%s%.*s", STR_ARG(message), rc,
                    STR_ARG(db->config.file), sql.len ? ": " : "", STR_ARG(str_sub(sql, 0, 1000)));
     DbError *err = (DbError *)db_error_new(a, kind, message, cause);
+    if (about_this) err->offset = sqlite3_error_offset(raw);
     if (kind == DB_ERROR_UNIQUE) err->unique = unique_columns(a, message);
     return &err->base;
 }

@@ -276,3 +276,20 @@ Error *tx_nested(Tx *tx, TxWork work, void *arg)
     hooks_run(&undo);
     return err;
 }
+
+Error *tx_limited(Tx *tx, uint32_t timeout_ms, TxWork work, void *arg)
+{
+    if (tx->fast) return work(tx, arg); /* its budget is shorter */
+    Conn *c = tx->conn;
+    uint64_t limit_ns = c->limit_ns, deadline_ns = c->deadline_ns;
+    uint32_t looks = c->looks;
+    uint64_t own_ns = timeout_ms * UINT64_C(1000000);
+    conn_limit(c, limit_ns > 0 ? MIN(limit_ns, own_ns) : own_ns);
+    Error *err = work(tx, arg);
+    bool timed_out = c->timed_out;
+    conn_limit(c, limit_ns);
+    c->deadline_ns = deadline_ns;
+    c->looks = looks;
+    c->timed_out = timed_out;
+    return err;
+}
