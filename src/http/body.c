@@ -232,7 +232,8 @@ static Error *read_multipart(Req *req, Str content_type, Str whole, Body *out)
     if (err) return err;
     if (!out->present) return NULL;
     out->is_form = true;
-    out->uploads = upload_list(reader->uploads, &out->upload_count);
+    err = upload_list(reader->uploads, &out->uploads, &out->upload_count);
+    if (err) return err;
     return form_finish(reader->form, &out->data);
 }
 

@@ -12,6 +12,7 @@ UploadSink *upload_sink_new(Arena *a, HttpServer *server);
 MUST_CHECK Error *upload_begin(UploadSink *sink, Str field, Str file_name, Str content_type);
 MUST_CHECK Error *upload_write(UploadSink *sink, Str bytes);
 MUST_CHECK Error *upload_end(UploadSink *sink);
-Upload *upload_list(UploadSink *sink, size_t *count);
+/* All of them, when the last one has ended. */
+MUST_CHECK Error *upload_list(UploadSink *sink, Upload **list, size_t *count);
 
 #endif
