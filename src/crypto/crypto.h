@@ -53,6 +53,19 @@ MUST_CHECK Error *token_read_unverified(Arena *a, Str token, Json **claims);
  * cause only. */
 MUST_CHECK Error *token_verify(Arena *a, Str token, Str key_first, Str key_second, Json **claims);
 
+/* ---- tokens that others sign (OpenID Connect) ---- */
+
+#define FOREIGN_TOKEN_MAX_BYTES 65536
+
+/* Claims of a compact JWS whose signature holds under the key of the JWK Set
+ * {"keys": […]} that its header names: RS256, RS384, RS512 (2048 to 8192 bits),
+ * ES256, ES384, EdDSA (Ed25519). Times and audience are the caller's to check.
+ * Error 401; why goes to its cause only. */
+MUST_CHECK Error *jws_verify(Arena *a, Str token, const Json *jwks, Json **claims);
+
+/* Claims of one that came from whom it is about, over TLS. */
+MUST_CHECK Error *jws_read_unverified(Arena *a, Str token, Json **claims);
+
 /* ---- digests; these never fail ---- */
 
 void sha256(Str bytes, uint8_t out[32]);
