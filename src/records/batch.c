@@ -13,6 +13,7 @@
 #define BODY_DEFAULT_BYTES (INT64_C(128) << 20)
 #define TIMEOUT_DEFAULT_S  3
 #define URL_MAX_BYTES      2000
+#define ITEM_HEADERS_MAX   100 /* as of a request of its own; rules look them up one by one */
 #define ATTEMPTS           3
 #define FAILED             "Batch transaction failed."
 
@@ -106,7 +107,7 @@ static bool is_absent(const Json *v)
     return !v || v->type == JSON_NULL;
 }
 
-/* False when a key has a value of the wrong type. */
+/* False when a key has a value of the wrong type, or too many headers. */
 static bool item_read(Arena *a, const Json *json, Item *item)
 {
     const Json *method = json_get(json, S("method")), *url = json_get(json, S("url"));
@@ -116,6 +117,7 @@ static bool item_read(Arena *a, const Json *json, Item *item)
     if (!is_absent(method) && method->type != JSON_STRING) return false;
     if (!is_absent(url) && url->type != JSON_STRING) return false;
     if (!is_absent(headers) && headers->type != JSON_OBJECT) return false;
+    if (json_count(headers) > ITEM_HEADERS_MAX) return false;
     if (!is_absent(body) && body->type != JSON_OBJECT) return false;
     item->method = json_str(method, S(""));
     item->url = json_str(url, S(""));

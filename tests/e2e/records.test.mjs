@@ -1,7 +1,7 @@
 // records.test.mjs - records as an SDK user meets them: api records §13, one test an example.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { autodates, codes, failure, startServer, text } from './server.mjs';
+import { PEER, autodates, codes, failure, startServer, text } from './server.mjs';
 
 let server, admin, guest, ann, bob, posts;
 
@@ -298,6 +298,11 @@ test('batch: in order, seeing earlier items, all or nothing', async () => {
   await failure(guest.send('/api/batch', { method: 'POST', body: { requests: [] } }), 400);
   const many = await failure(guest.send('/api/batch', { method: 'POST', body: { requests: Array(21).fill({ method: 'POST', url: '/x' }) } }), 400);
   assert.equal(many.response.data.requests.code, 'validation_length_too_long');
+  if (!PEER) { // rules look them up one by one, on the one thread that writes
+    const headers = Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`x-${i}`, '1']));
+    const url = '/api/collections/posts/records';
+    await failure(guest.send('/api/batch', { method: 'POST', body: { requests: [{ method: 'POST', url, headers, body: { title: 'x' } }] } }), 400);
+  }
   await admin.settings.update({ batch: { enabled: false } });
   await failure(guest.send('/api/batch', { method: 'POST', body: { requests: [{ method: 'POST', url: '/x' }] } }), 403);
   await admin.settings.update({ batch: { enabled: true } });
