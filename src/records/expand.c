@@ -75,6 +75,7 @@ typedef struct {
     size_t cap;
 } Links;
 
+/* Copies the id, which the statement will overwrite. */
 static void links_add(Arena *a, Links *links, Str id)
 {
     if (links->ids.count >= BACK_MAX) return;
@@ -85,7 +86,7 @@ static void links_add(Arena *a, Links *links, Str id)
         links->ids.items = items;
         links->cap = cap;
     }
-    links->ids.items[links->ids.count++] = id;
+    links->ids.items[links->ids.count++] = arena_copy(a, id);
 }
 
 static Str back_sql(Expander *x, const Step *step, size_t count)
@@ -123,7 +124,7 @@ static Error *back_links(Expander *x, const Step *step, Record **records, size_t
         err = stmt_step(stmt, &row);
         if (err || !row) return err;
         Links *links = map_get(by_id, stmt_str(stmt, 1));
-        if (links) links_add(x->a, links, arena_copy(x->a, stmt_str(stmt, 0)));
+        if (links) links_add(x->a, links, stmt_str(stmt, 0));
     }
 }
 
