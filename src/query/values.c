@@ -161,8 +161,10 @@ static bool is_comparable_text(Str s)
     return str_find_char(s, '\0') < 0 && utf8_valid(s);
 }
 
-/* Long ones are left to SQL, which can be interrupted. */
-#define LIKE_HERE_MAX 4096
+/* Long ones are left to SQL, which can be interrupted: the time is the product
+ * of the lengths, and a subscriber may ask a thousand times an event. */
+#define LIKE_HERE_MAX   4096
+#define LIKE_HERE_STEPS (256 * 1024)
 
 static EvalResult compare_like(Arena *a, Op op, const DbValue *left, const DbValue *right)
 {
@@ -172,6 +174,7 @@ static EvalResult compare_like(Arena *a, Op op, const DbValue *left, const DbVal
 
     Str pattern;
     if (!like_pattern(a, right, &pattern)) return EVAL_UNKNOWN;
+    if (left->text.len * pattern.len > LIKE_HERE_STEPS) return EVAL_UNKNOWN;
     if (!is_comparable_text(left->text) || !is_comparable_text(pattern)) return EVAL_UNKNOWN;
     return verdict(like_matches(pattern, left->text) == (op == OP_LIKE));
 }

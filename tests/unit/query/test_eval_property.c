@@ -530,6 +530,41 @@ static void constants_compare_as_in_sqlite(void **state)
     arena_destroy(a);
 }
 
+static Str letters(Arena *a, size_t count)
+{
+    char *bytes = arena_bytes(a, count);
+    memset(bytes, 'a', count);
+    return str_make(bytes, count);
+}
+
+/* Comparing takes up to the product of the lengths, and nothing could stop it. */
+static void long_likes_are_left_to_sql(void **state)
+{
+    static const struct {
+        size_t text, pattern;
+        EvalResult expected;
+    } CASES[] = {
+        {4000, 10,   EVAL_FALSE  },
+        {100,  2000, EVAL_FALSE  },
+        {4000, 2000, EVAL_UNKNOWN},
+        {5000, 10,   EVAL_UNKNOWN},
+    };
+    QueryFixture *t = *state;
+    Arena *a = t->arena;
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        Str body = str_printf(a, "{\"t\":\"%.*s\"}", STR_ARG(letters(a, CASES[i].text)));
+        RequestInfo info =
+            query_request(t, &(QueryCase){.caller = AS_CY, .body = arena_cstr(a, body)});
+        Str text =
+            str_printf(a, "@request.body.t ~ '%.*sb'", STR_ARG(letters(a, CASES[i].pattern)));
+        Filter *rule;
+        check_ok("parse", filter_parse(a, text, &rule));
+        check_int("verdict",
+                  filter_eval(rule, a, t->schema, query_collection(t, "posts"), &info, NULL, NULL),
+                  CASES[i].expected);
+    }
+}
+
 int main(void)
 {
     chance = number_from_env("SEED", (uint64_t)clock_wall_ms());
@@ -537,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_with_query(memory_says_what_sql_says),
         test_with_query(constants_compare_as_in_sqlite),
+        test_with_query(long_likes_are_left_to_sql),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
