@@ -25,6 +25,9 @@
 #include <unistd.h>
 
 #define FIXTURE_CHANGES 256
+#ifndef FIXTURE_LOOPS
+#define FIXTURE_LOOPS 1 /* read connections of the database */
+#endif
 
 typedef struct {
     Arena *a;
@@ -71,7 +74,7 @@ static inline int fixture_setup(void **state)
     assert_non_null(mkdtemp(dir));
     f->dir = str_from(dir);
     DbConfig config = db_config_default(f->dir);
-    config.loop_count = 1;
+    config.loop_count = FIXTURE_LOOPS;
     check_ok("crypto", crypto_init(a));
     check_ok("db", db_open(a, &config, &f->app.db));
     check_ok("schema", schema_store_open(a, f->app.db, query_compile_schema, NULL, &f->app.schema));
@@ -147,6 +150,8 @@ static inline Error *fixture_save_work(Tx *tx, void *arg)
     const Collection *old = schema_find(schema, json_str(json_get(s->json, S("name")), S("")));
     Collection *c;
     Error *err = collection_from_json(a, old, s->json, &c);
+    if (err) return err;
+    if (c->type == COLLECTION_VIEW) err = view_infer(tx, schema, c, old);
     if (err) return err;
     err = collection_validate(tx, a, schema, c, old);
     if (err) return err;
