@@ -1,18 +1,17 @@
 // picture.mjs - draws a product's picture: a few soft shapes on a ground, as a PNG.
 //
 // Deterministic: the same name gives the same bytes, so seeding twice changes nothing.
-import { deflateSync, crc32 as zlibCrc } from 'node:zlib';
+import zlib from 'node:zlib';
 
 const WIDTH = 480;
 const HEIGHT = 360;
 
-// Node 18's zlib has no crc32 yet.
+// Node has zlib.crc32() only from version 20 on.
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
   return n >>> 0;
 });
 function crc32(bytes) {
-  if (zlibCrc) return zlibCrc(bytes);
   let c = 0xffffffff;
   for (const b of bytes) c = CRC_TABLE[(c ^ b) & 255] ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
@@ -36,7 +35,7 @@ function png(pixels) {
   for (let y = 0; y < HEIGHT; y++)
     pixels.copy(rows, y * (WIDTH * 3 + 1) + 1, y * WIDTH * 3, (y + 1) * WIDTH * 3);
   const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(rows)),
+  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', zlib.deflateSync(rows)),
     chunk('IEND', Buffer.alloc(0))]);
 }
 
