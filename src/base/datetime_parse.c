@@ -239,6 +239,7 @@ static bool read_named(Scan *s)
 
 bool datetime_parse(Str text, int64_t *wall_ms)
 {
+    if (text.len == 0) return false;
     Scan s = {.at = text.ptr, .end = text.ptr + text.len};
     bool iso = text.len > 4 && text.ptr[4] == '-' && next_is_digit(&s);
     return (iso ? read_iso(&s) : read_named(&s)) && finish(&s, 59, wall_ms);
@@ -246,6 +247,7 @@ bool datetime_parse(Str text, int64_t *wall_ms)
 
 bool http_date_parse(Str text, int64_t *wall_ms)
 {
+    if (text.len == 0) return false;
     Scan s = {.at = text.ptr, .end = text.ptr + text.len};
     if (!read_named(&s) || !s.weekday || !s.seconds) return false;
     if (s.asctime ? s.zone.len != 0 : !str_eq(s.zone, S("GMT"))) return false;

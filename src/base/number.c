@@ -129,6 +129,7 @@ static size_t scan_digits(Scan *s)
 
 bool str_to_double(Str s, double *out)
 {
+    if (s.len == 0) return false;
     Scan scan = {s.ptr, s.ptr + s.len, 0, 0, 0};
     bool negative = s.len > 0 && *scan.at == '-';
     if (negative) scan.at++;

@@ -50,6 +50,7 @@ size_t utf8_sequence(Str s)
 
 bool utf8_valid(Str s)
 {
+    if (s.len == 0) return true; /* may be NULL, which takes no offset */
     const unsigned char *p = (const unsigned char *)s.ptr;
     const unsigned char *end = p + s.len;
     for (;;) {
