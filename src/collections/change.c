@@ -110,6 +110,7 @@ Error *collection_check(Tx *tx, const Schema *after, Collection *c, const Collec
     if (c->type == COLLECTION_VIEW) {
         query = view_infer(tx, after, c, old);
         if (query && query->status != 400) return query;
+        after = schema_with(a, after, c); /* with the fields found */
     }
     Error *errors = collection_validate(tx, a, after, c, old);
     if (errors && errors->field.len == 0) return errors; /* the database failed */

@@ -259,6 +259,7 @@ static Error *infer(Infer *in, Tx *tx)
 
     Str sql = wrap(in->a, query);
     Error *err = sql_mend_literals(tx, &sql);
+    if (!err && !in->query.is_query) err = refuse(in->a, S("only SELECT statements are supported"));
     if (!err) err = add_columns(in, tx, sql);
     if (!err) err = check_names(in);
     if (err) return err;

@@ -428,6 +428,19 @@ static void read_compound(Parse *p)
 
 /* ---- the whole ---- */
 
+/* (SELECT …) as a whole in parentheses is the same query without. */
+static void unwrap(Lexer *x)
+{
+    for (;;) {
+        Parse p = {.t = x->tokens, .count = x->count};
+        if (!is_symbol(&p, 0, '(') || closing(&p, 0) != x->count - 1) return;
+        x->tokens++;
+        x->count -= 2;
+        for (size_t i = 0; i < x->count; i++)
+            x->tokens[i].depth--;
+    }
+}
+
 Str view_query_trim(Str query)
 {
     for (;;) {
@@ -448,7 +461,9 @@ const char *view_parse(Arena *a, Str query, ViewQuery *out)
     tokenize(&x);
     if (x.complaint) return x.complaint;
 
+    unwrap(&x);
     Parse p = {.a = a, .t = x.tokens, .count = x.count, .out = out};
+    out->is_query = is_word(&p, 0, "SELECT") || is_word(&p, 0, "WITH") || is_word(&p, 0, "VALUES");
     if (!skip_with(&p) || !read_items(&p, out)) return p.complaint;
     read_tables(&p);
     read_compound(&p);

@@ -38,6 +38,7 @@ typedef struct {
     size_t item_count;
     ViewTable *tables;
     size_t table_count;
+    bool is_query;    /* SELECT, WITH or VALUES: not a table by its name alone */
     bool is_compound; /* UNION …: no item comes from one table alone */
 } ViewQuery;
 

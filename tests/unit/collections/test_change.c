@@ -47,9 +47,7 @@ static void creates(void **state)
                 "fields.1.name", "validation_reserved_field_name");
     check_ok("4", create(f, "{'name':'y','fields':[{'type':'text','name':'oldPassword'}]}", NULL));
     check_fault("empty", create(f, "{}", NULL), "name", "validation_required");
-    check_message("view",
-                  create(f, "{'name':'v','type':'view','viewQuery':'select 1 as id'}", NULL), 400,
-                  "View collections are not supported yet.");
+    check_ok("view", create(f, "{'name':'v','type':'view','viewQuery':'select 1 as id'}", NULL));
     check_message("ill-typed", create(f, "{'name':1}", NULL), 400,
                   "Failed to load the submitted data due to invalid formatting.");
 }

@@ -57,9 +57,15 @@ static inline Error *test_save_work(Tx *tx, void *arg)
     Collection *c;
     Error *err = collection_from_json(a, old, s->json, &c);
     if (err) return err;
+    if (c->type == COLLECTION_VIEW) err = view_infer(tx, schema, c, old);
+    if (err) return err;
     err = collection_validate(tx, a, schema, c, old);
     if (err) return err;
-    return schema_save(s->t->store, tx, c, old);
+    ViewNotes *notes;
+    err = schema_views_note(tx, &notes);
+    if (err) return err;
+    err = schema_save(s->t->store, tx, c, old);
+    return err ? err : schema_views_settle(s->t->store, tx, notes);
 }
 
 /* Creates, or with a target updates, a collection. */
