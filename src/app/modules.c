@@ -9,6 +9,7 @@
 #include "files/files.h"
 #include "jobs/jobs.h"
 #include "mail/mail.h"
+#include "oauth2/oauth2.h"
 #include "realtime/realtime.h"
 #include "records/records.h"
 
@@ -17,6 +18,7 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
     const RouteTable tables[] = {
         {record_routes,     record_route_count    }, /* records/ */
         {auth_routes,       auth_route_count      }, /* auth/ */
+        {oauth2_routes,     oauth2_route_count    }, /* oauth2/ */
         {file_routes,       file_route_count      }, /* files/ */
         {collection_routes, collection_route_count}, /* collections/ */
         {realtime_routes,   realtime_route_count  }, /* realtime/ */

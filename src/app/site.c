@@ -2,6 +2,7 @@
 #include "app/site.h"
 
 #include "mail/mail.h"
+#include "oauth2/oauth2.h"
 #include "realtime/realtime.h"
 
 #include <unistd.h>
@@ -43,6 +44,8 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     if (err) return err;
     err = realtime_create(a, app, loop_count, NULL, &app->realtime);
     if (err) return err;
+    err = oauth2_create(a, app, &app->oauth2);
+    if (err) return err;
     return auth_create(a, app, loop_count, &site->auth);
 }
 
@@ -66,6 +69,7 @@ void site_close(Site *site)
     if (app->workers) workers_destroy(app->workers);
     if (app->passwords) passwords_destroy(app->passwords);
     realtime_destroy(app->realtime);
+    oauth2_destroy(app->oauth2);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
     if (app->settings) settings_store_close(app->settings);

@@ -87,7 +87,6 @@ MUST_CHECK Error *origin_note(Req *req, const Record *r);
  * that 401 {"mfaId": …} was sent and nothing else must follow. */
 MUST_CHECK Error *mfa_check(Req *req, Res *res, const Record *r, Str method, bool *answered);
 
-Error *handle_auth_methods(Req *req, Res *res);
 Error *handle_auth_with_password(Req *req, Res *res);
 Error *handle_request_otp(Req *req, Res *res);
 Error *handle_auth_with_otp(Req *req, Res *res);

@@ -5,7 +5,6 @@
 
 // clang-format off: one route a line
 const Route auth_routes[] = {
-    {"GET",  COLLECTION "auth-methods",           handle_auth_methods,           0, "listAuthMethods" },
     {"POST", COLLECTION "auth-with-password",     handle_auth_with_password,     0,
      "authWithPassword auth"                                                                          },
     {"POST", COLLECTION "request-otp",            handle_request_otp,            0, "requestOTP"      },

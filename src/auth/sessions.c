@@ -1,5 +1,5 @@
 /* sessions.c - what follows once it is known who signs in: the standard auth
- * response (api: auth §3), refresh, impersonation, and the list of methods.
+ * response (api: auth §3), refresh, impersonation.
  *
  * Each route's order of refusals is the contract's: unknown collection, then
  * the rate limit (before the handler), then the guard, then the type.
@@ -204,57 +204,4 @@ Error *handle_impersonate(Req *req, Res *res)
              LOG_STR("ip", cx->real_ip));
     Str token = auth_token_new(req->arena, r, TOKEN_AUTH, duration_s, false);
     return auth_respond(req, res, &(SignIn){.record = r, .token = token});
-}
-
-static Json *json_method(Arena *a, bool enabled, int64_t duration_s)
-{
-    Json *method = json_new_object(a);
-    json_set_bool(a, method, S("enabled"), enabled);
-    json_set_number(a, method, S("duration"), enabled ? (double)duration_s : 0);
-    return method;
-}
-
-static bool has_identity_field(const AuthOptions *auth, Str name)
-{
-    for (size_t i = 0; i < auth->identity_field_count; i++) {
-        if (str_eq(auth->identity_fields[i], name)) return auth->password_enabled;
-    }
-    return false;
-}
-
-/* ---- GET /api/collections/{collection}/auth-methods
- *
- * Sign-in by OAuth2 is not served yet, so it is told as switched off whatever
- * the collection says: a client must not be sent where nobody answers.
- */
-Error *handle_auth_methods(Req *req, Res *res)
-{
-    Arena *a = req->arena;
-    const Collection *c;
-    Error *err = auth_route_collection(req, &c);
-    if (err) return err;
-    err = auth_collection_check(req, c);
-    if (err) return err;
-    const AuthOptions *auth = &c->auth;
-
-    Json *fields = json_new_array(a);
-    for (size_t i = 0; auth->password_enabled && i < auth->identity_field_count; i++)
-        json_push(a, fields, json_new_string(a, auth->identity_fields[i]));
-    Json *password = json_new_object(a);
-    json_set(a, password, S("identityFields"), fields);
-    json_set_bool(a, password, S("enabled"), auth->password_enabled);
-
-    Json *oauth2 = json_new_object(a);
-    json_set(a, oauth2, S("providers"), json_new_array(a));
-    json_set_bool(a, oauth2, S("enabled"), false);
-
-    Json *all = json_new_object(a);
-    json_set(a, all, S("password"), password);
-    json_set(a, all, S("oauth2"), oauth2);
-    json_set(a, all, S("mfa"), json_method(a, auth->mfa_enabled, auth->mfa_duration_s));
-    json_set(a, all, S("otp"), json_method(a, auth->otp_enabled, auth->otp_duration_s));
-    json_set(a, all, S("authProviders"), json_new_null(a));
-    json_set_bool(a, all, S("usernamePassword"), has_identity_field(auth, S("username")));
-    json_set_bool(a, all, S("emailPassword"), has_identity_field(auth, S("email")));
-    return res_json(res, 200, all);
 }

@@ -1,5 +1,4 @@
 /* routes.c - the handlers of /api/collections; the table is at the end. */
-#include "base/utf8.h"
 #include "collections/collections_internal.h"
 #include "schema/options.h"
 
@@ -209,21 +208,6 @@ static Error *handle_scaffolds(Req *req, Res *res)
     return res_json(res, 200, all);
 }
 
-/* A neutral mark: the first letter in a circle. Vendors' logos are theirs. */
-static Str provider_logo(Arena *a, Str display_name)
-{
-    Str letter = str_sub(display_name, 0, utf8_offset(display_name, 1));
-    bool lower = letter.len == 1 && letter.ptr[0] >= 'a' && letter.ptr[0] <= 'z';
-    char upper = lower ? (char)(letter.ptr[0] - 32) : 0;
-    if (lower) letter = str_make(&upper, 1);
-    return str_printf(a,
-                      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\">"
-                      "<circle cx=\"12\" cy=\"12\" r=\"11\" fill=\"#5c6b7a\"/>"
-                      "<text x=\"12\" y=\"16.5\" font-family=\"sans-serif\" font-size=\"13\" "
-                      "font-weight=\"600\" fill=\"#fff\" text-anchor=\"middle\">%.*s</text></svg>",
-                      STR_ARG(letter));
-}
-
 /* GET /api/collections/meta/oauth2-providers
  *
  *   200   [{"name", "displayName", "logo"}, …]; the logo is an SVG text
@@ -240,7 +224,7 @@ static Error *handle_providers(Req *req, Res *res)
         Json *provider = json_push(a, list, json_new_object(a));
         json_set_str(a, provider, S("name"), str_from(oauth2_providers[i].name));
         json_set_str(a, provider, S("displayName"), display_name);
-        json_set_str(a, provider, S("logo"), provider_logo(a, display_name));
+        json_set_str(a, provider, S("logo"), oauth2_provider_logo(a, display_name));
     }
     return res_json(res, 200, list);
 }

@@ -51,6 +51,7 @@ typedef struct App {
     struct Realtime *realtime; /* realtime/ */
     struct Logs *logs;         /* logs/ */
     struct Backups *backups;   /* backup/ */
+    struct OAuth2 *oauth2;     /* oauth2/ */
     struct {
         ChangeListener fn;
         void *arg;
@@ -139,6 +140,7 @@ typedef struct {
     size_t upload_count;
     bool as_system; /* no rules, no form checks of records §7; hidden fields allowed */
     bool skip_validation;
+    bool any_password; /* it was drawn at random: its field's rules are for people */
     const RequestInfo *info; /* the caller, for rules; NULL with as_system */
 } RecordChange;
 
@@ -162,8 +164,10 @@ MUST_CHECK Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str 
  * generated field is the id: that and the autodates are filled in. */
 MUST_CHECK Error *record_insert_columns(App *app, Tx *tx, const Collection *c, const Str *columns,
                                         const DbValue *values, size_t count, Record **out);
-/* NULL, or the fault of `plain` as a value of the password field `f`. */
+/* NULL, or the fault of `plain` as a value of the password field `f`, of `value`
+ * as one of the text field `f` (that others have it already is not one). */
 Error *password_check(Arena *a, const Field *f, Str plain);
+Error *text_check(Arena *a, const Field *f, Str value);
 /* Deletes with cascades (collections §5), no rules. */
 MUST_CHECK Error *record_delete_in_tx(App *app, Tx *tx, const Schema *schema, const Collection *c,
                                       Str id);

@@ -163,7 +163,7 @@ typedef struct {
     const Collection *c;
     RequestInfo info; /* body = the normalised data */
     AuthInfo auth;
-    bool as_system, is_superuser, skip_validation, is_update;
+    bool as_system, is_superuser, skip_validation, any_password, is_update;
     const Json *data;
 
     Op *ops;

@@ -118,7 +118,7 @@ static Error *validate_text(const Write *w, const Field *f, const DbValue *v)
         Error *err = check_id(w, f, value);
         if (err) return err;
     }
-    return check_text(w->a, f, value, f->max > 0 ? f->max : TEXT_MAX_DEFAULT);
+    return text_check(w->a, f, value);
 }
 
 static Error *validate_editor(const Write *w, const Field *f, const DbValue *v)
@@ -399,6 +399,11 @@ static Error *validate_geo(const Write *w, const Field *f, const DbValue *v)
     return NULL;
 }
 
+Error *text_check(Arena *a, const Field *f, Str value)
+{
+    return check_text(a, f, value, f->max > 0 ? f->max : TEXT_MAX_DEFAULT);
+}
+
 Error *password_check(Arena *a, const Field *f, Str plain)
 {
     int64_t max = f->max > 0 ? f->max : PASSWORD_MAX_DEFAULT;
@@ -412,7 +417,7 @@ static Error *validate_password(const Write *w, const Field *f, const DbValue *v
 {
     const NewPassword *password = write_password(w, f);
     (void)v; /* the hash */
-    return password ? password_check(w->a, f, password->plain) : NULL;
+    return password && !w->any_password ? password_check(w->a, f, password->plain) : NULL;
 }
 
 typedef Error *(*Validator)(const Write *w, const Field *f, const DbValue *v);

@@ -63,6 +63,7 @@ Error *write_begin(Write *w, App *app, Arena *a, const Schema *schema, const Rec
     w->is_update = is_update;
     w->as_system = change->as_system;
     w->skip_validation = change->skip_validation;
+    w->any_password = change->any_password;
     w->data = change->data;
     w->id = change->id;
     write_set_caller(w, change);

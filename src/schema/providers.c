@@ -1,6 +1,9 @@
 /* providers.c - the names of the sign-in providers (api: auth §7). */
 #include "schema/schema.h"
 
+#include "base/encoding.h"
+#include "base/utf8.h"
+
 const OAuth2Provider oauth2_providers[] = {
     {"apple",          "Apple"             },
     {"google",         "Google"            },
@@ -43,4 +46,19 @@ bool oauth2_provider_known(Str name)
         if (str_eq(name, str_from(oauth2_providers[i].name))) return true;
     }
     return false;
+}
+
+Str oauth2_provider_logo(Arena *a, Str display_name)
+{
+    Str letter = str_sub(display_name, 0, utf8_offset(display_name, 1));
+    bool lower = letter.len == 1 && letter.ptr[0] >= 'a' && letter.ptr[0] <= 'z';
+    char upper = lower ? (char)(letter.ptr[0] - 32) : 0;
+    Buf svg = buf_new(a, 256);
+    buf_add(&svg, S("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\">"
+                    "<circle cx=\"12\" cy=\"12\" r=\"11\" fill=\"#5c6b7a\"/>"
+                    "<text x=\"12\" y=\"16.5\" font-family=\"sans-serif\" font-size=\"13\" "
+                    "font-weight=\"600\" fill=\"#fff\" text-anchor=\"middle\">"));
+    html_escape(&svg, lower ? str_make(&upper, 1) : letter);
+    buf_add(&svg, S("</text></svg>"));
+    return buf_str(&svg);
 }

@@ -289,6 +289,8 @@ typedef struct {
 extern const OAuth2Provider oauth2_providers[]; /* in the order of auth §7 */
 extern const size_t oauth2_provider_count;
 bool oauth2_provider_known(Str name);
+/* A neutral mark as SVG text: the first letter in a circle. Vendors' logos are theirs. */
+Str oauth2_provider_logo(Arena *a, Str display_name);
 
 /* ---- text patterns ---- */
 
