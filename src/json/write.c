@@ -68,7 +68,7 @@ static char *write_foreign(char *to, const char **from, const char *end)
 void json_write_string(Buf *out, Str value)
 {
     if (!value.ptr) value = S(""); /* NULL takes no offset */
-    enum { SLACK = 24 }; /* copy_plain() writes 16 at a time; an escape takes 6 */
+    enum { SLACK = 24 };           /* copy_plain() writes 16 at a time; an escape takes 6 */
     const char *p = value.ptr, *end = p + value.len;
     char *to = buf_reserve(out, value.len + SLACK);
     *to++ = '"';

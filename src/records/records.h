@@ -44,7 +44,7 @@ typedef struct App {
     Workers *workers;
     /* Grows when any auth record is written: caches of callers check it. */
     _Atomic uint64_t auth_version;
-    void *auth; /* auth/'s state */
+    void *auth;                /* auth/'s state */
     struct Outgoing *outgoing; /* outgoing/: HTTP client, mail transport */
     struct Jobs *jobs;         /* jobs/: crons and the outbox */
     struct Mailer *mailer;     /* mail/ */
@@ -140,7 +140,7 @@ typedef struct {
     size_t upload_count;
     bool as_system; /* no rules, no form checks of records §7; hidden fields allowed */
     bool skip_validation;
-    bool any_password; /* it was drawn at random: its field's rules are for people */
+    bool any_password;       /* it was drawn at random: its field's rules are for people */
     const RequestInfo *info; /* the caller, for rules; NULL with as_system */
 } RecordChange;
 

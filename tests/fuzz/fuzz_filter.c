@@ -58,8 +58,7 @@ static Error *make_collection(Tx *tx, void *arg)
     Collection *c;
     Error *err = collection_from_json(a, old, json(a, QUERY_COLLECTIONS[m->index].json), &c);
     if (err) return err;
-    if (c->type == COLLECTION_VIEW)
-        err = view_infer(tx, schema_in_tx(m->w->store, tx), c, old);
+    if (c->type == COLLECTION_VIEW) err = view_infer(tx, schema_in_tx(m->w->store, tx), c, old);
     if (err) return err;
     return schema_save(m->w->store, tx, c, old);
 }

@@ -117,8 +117,7 @@ static const struct {
     {"a<!-- never closed",                                      "a"                                         },
     {"&lt;p&gt; &amp;amp; &quot;&#39;&#x27;&apos;",             "<p> &amp; \"'''"                           },
     {"a&nbsp;b &copy; &#8364; &#x1F600;",                       "a b \xc2\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
-    {"&unknown; & &# &#; &#x; &#0; &#13; &#xD800; &#99999999;",
-     "&unknown; & &# &#; &#x;"                                                                  },
+    {"&unknown; & &# &#; &#x; &#0; &#13; &#xD800; &#99999999;", "&unknown; & &# &#; &#x;"                   },
     {"1 < 2 <3> </ <",                                          "1 < 2 <3> </ <"                            },
     {"<p title=\"unclosed",                                     "<p title=\"unclosed"                       },
 };
