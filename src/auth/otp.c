@@ -334,9 +334,10 @@ Error *handle_auth_with_otp(Req *req, Res *res)
 {
     Context *cx = req_context(req);
     Arena *a = req->arena;
-    const Collection *c;
+    const Collection *c = NULL;
     Error *err = otp_guard(req, &c);
     if (err) return err;
+    assert(c);
     Body body;
     Str code;
     SignInWork work = {.app = cx->app, .schema = cx->schema, .c = c};

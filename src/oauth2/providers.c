@@ -11,7 +11,7 @@
 
 #define OIDC(slot)                                                                                 \
     {                                                                                              \
-        .name = slot, .pkce = true, .scopes = "openid email profile", .by_id_token = true,         \
+        .name = (slot), .pkce = true, .scopes = "openid email profile", .by_id_token = true,       \
         .id = "sub", .full_name = "name", .username = "preferred_username", .email = "email",      \
         .email_flags = {"email_verified"}, .avatar = "picture",                                    \
     }

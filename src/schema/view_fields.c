@@ -188,15 +188,15 @@ static void add_column(Infer *in, const ViewItem *item, Str name)
 {
     const Collection *c;
     const Field *origin;
+    bool compound = in->query.is_compound;
     if (str_eq(name, S("id"))) {
         add_id(in, name);
-    } else if (in->query.is_compound || item->kind == VIEW_OTHER) {
-        add_plain(in, FIELD_JSON, name, false);
-    } else if (item->kind == VIEW_COUNT || item->kind == VIEW_TOTAL) {
+    } else if (!compound && (item->kind == VIEW_COUNT || item->kind == VIEW_TOTAL)) {
         add_plain(in, FIELD_NUMBER, name, item->kind == VIEW_COUNT);
-    } else if (item->kind == VIEW_CAST) {
+    } else if (!compound && item->kind == VIEW_CAST) {
         add_cast(in, item->cast, name);
-    } else if (!item_origin(in->schema, &in->query, item, &c, &origin)) {
+    } else if (compound || item->kind == VIEW_OTHER ||
+               !item_origin(in->schema, &in->query, item, &c, &origin)) {
         add_plain(in, FIELD_JSON, name, false);
     } else if (str_eq(origin->name, S("id"))) {
         add_relation(in, c, name);
