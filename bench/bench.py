@@ -1,6 +1,6 @@
 """bench.py - Croft against its yardstick, nginx and PocketBase, in one interleaved run.
 
-    script/bench [--seconds 2] [--rounds 5] [--rows 100000] [--peers] [--only view,list,...]
+    script/bench [--seconds 2] [--rounds 5] [--rows 100000] [--peers] [--only view,...,realtime]
 
 The figure to trust is server CPU per request (utime + stime of the server's processes over
 the requests answered): other work on the machine hardly moves it. Every server is started
@@ -21,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import sse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
@@ -205,7 +207,7 @@ def main():
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--rows", type=int, default=100000)
     ap.add_argument("--threads", default="2")
-    ap.add_argument("--only", default="view,list,create,static,start")
+    ap.add_argument("--only", default="view,list,create,static,start,realtime")
     args = ap.parse_args()
     only = args.only.split(",")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="croft-bench-"))
@@ -248,6 +250,10 @@ def run(args, only, folder, servers, table):
                       f"{statistics.median(starts):.0f} ms", "", "", "", "", "", "", "<= 50 ms"])
         table.append(["idle worker RSS", "croft", f"{rss / 1024:.1f} MB", "", "", "", "", "", "",
                       "<= 15 MB"])
+    if "realtime" in only:
+        print("realtime", file=sys.stderr)
+        sse.run(args, sys.modules[__name__], folder, servers, table)
+        servers.pop().stop()
     if not set(only) & {"view", "list", "create", "static"}:
         return
 

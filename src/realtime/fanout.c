@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-#define SLICE_SENDS 128
+#define SLICE_SENDS 64
 #define SLICE_NS    UINT64_C(2000000)
 #define CLOCK_EVERY 16 /* subscribers between two looks at the clock */
 
