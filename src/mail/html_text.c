@@ -173,6 +173,7 @@ static size_t tag_read(Str s, Tag *out)
     out->is_end = at < s.len && s.ptr[at] == '/';
     at += out->is_end;
     size_t name = at;
+    if (at < s.len && s.ptr[at] >= '0' && s.ptr[at] <= '9') return 0; /* "<3" is a heart, no tag */
     while (at < s.len && is_name_char(s.ptr[at]))
         at++;
     if (at == name) return 0;
