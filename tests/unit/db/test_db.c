@@ -446,6 +446,62 @@ static void a_full_disk_stops_nothing_for_good(void **state)
     check_str("rows", db_one(t, S("SELECT count(*) FROM a")), "2");
 }
 
+/* ---- somebody else's SQL ---- */
+
+#define ENDLESS                                                                                    \
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
+
+static Error *run_endless(Tx *tx, void *arg)
+{
+    (void)arg;
+    int64_t value;
+    bool found;
+    return tx_one_i64(tx, S(ENDLESS), NULL, 0, &value, &found);
+}
+
+/* What took too long fails alone: the work goes on, and may take its time. */
+static Error *limited_writer(Tx *tx, void *arg)
+{
+    (void)arg;
+    Error *err = tx_exec(tx, S("CREATE TABLE kept (x)"));
+    if (err) return err;
+    err = tx_limited(tx, 30, run_endless, NULL);
+    check_int("kind", db_error_kind(err), DB_ERROR_TOO_SLOW);
+    return tx_exec(tx, S("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT "
+                         "200000) INSERT INTO kept SELECT count(*) FROM c"));
+}
+
+static void a_part_can_have_a_limit_of_its_own(void **state)
+{
+    TestDb *t = *state;
+    check_ok("write", db_write_alone(t->db, t->arena, 0, limited_writer, NULL));
+    check_str("goes on", db_one(t, S("SELECT x FROM kept")), "200000");
+
+    /* the whole's limit holds within the part */
+    Error *err = db_write_alone(t->db, t->arena, 50, run_endless, NULL);
+    check_int("outer", db_error_kind(err), DB_ERROR_TOO_SLOW);
+}
+
+static void errors_tell_where(void **state)
+{
+    static const struct {
+        const char *sql;
+        int offset;
+    } CASES[] = {
+        {"SELECT nope",                           7 },
+        {"SELECT 1, \"nope\"",                    10},
+        {"SELECT 1 FROM sqlite_schema WHERE a=1", 34},
+        {"SELEKT 1",                              0 },
+        {"SELECT 1",                              -1},
+    };
+    TestDb *t = *state;
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        Error *err = db_exec(t, str_from(CASES[i].sql));
+        check_int(CASES[i].sql, db_error_offset(err), CASES[i].offset);
+    }
+    check_int("not of a database", db_error_offset(error_status(t->arena, 400)), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +510,8 @@ int main(void)
         test_with_db(one_statement_at_a_time),
         test_with_db(reads_cannot_write),
         test_with_db(nested_works_fail_alone),
+        test_with_db(a_part_can_have_a_limit_of_its_own),
+        test_with_db(errors_tell_where),
         test_with_db(an_outgrown_arena_ends_its_own_work),
         test_with_db(an_outgrown_nested_work_takes_its_outer_one_along),
         test_with_db(an_outgrown_arena_ends_its_own_read),
