@@ -207,6 +207,23 @@ static Error *unknown_flag(Arena *a, Str flag)
         a, 400, str_printf(a, "There is no flag --%.*s. See: croft help serve", STR_ARG(flag)));
 }
 
+/* A flag that belongs to a command. */
+static Error *command_flag_read(Arena *a, Options *o, Str flag, int argc, char **argv, int *at)
+{
+    ptrdiff_t equals = str_find_char(flag, '=');
+    const char *name, *wants;
+    if (!command_flag_find(equals >= 0 ? str_sub(flag, 0, (size_t)equals) : flag, &name, &wants))
+        return unknown_flag(a, equals >= 0 ? str_sub(flag, 0, (size_t)equals) : flag);
+    if (o->flag_count == OPTIONS_FLAGS_MAX)
+        return error_new(a, 400, S("That is more than any command takes."));
+    Str value = S("true");
+    if (wants && equals < 0 && *at + 1 >= argc)
+        return error_new(a, 400, str_printf(a, "--%s wants a value: --%s %s", name, name, wants));
+    if (wants) value = equals >= 0 ? str_from_pos(flag, (size_t)equals + 1) : str_from(argv[++*at]);
+    o->flags[o->flag_count++] = (CommandFlag){name, value};
+    return NULL;
+}
+
 /* One flag at argv[*at]; moves *at to its last argument. `flag` is without dashes. */
 static Error *flag_read(Arena *a, Options *o, Str flag, int argc, char **argv, int *at)
 {
@@ -226,7 +243,7 @@ static Error *flag_read(Arena *a, Options *o, Str flag, int argc, char **argv, i
                 str_printf(a, "--%s wants a value: --%s %s", row->flag, row->flag, row->value));
         return row->set(a, o, str_from(argv[++*at]));
     }
-    return unknown_flag(a, name);
+    return command_flag_read(a, o, flag, argc, argv, at);
 }
 
 Error *options_read(Arena *a, int argc, char **argv, Options *out)
@@ -256,5 +273,5 @@ Error *options_read(Arena *a, int argc, char **argv, Options *out)
             return error_new(a, 400, S("That is more than any command takes."));
         }
     }
-    return NULL;
+    return command_flags_check(a, out);
 }

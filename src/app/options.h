@@ -16,8 +16,15 @@
 
 #include <stdio.h>
 
-#define OPTIONS_ARGS_MAX 64
-#define THREADS_MAX      64
+#define OPTIONS_ARGS_MAX  64
+#define OPTIONS_FLAGS_MAX 16
+#define THREADS_MAX       64
+
+/* A flag of one command: command_flags.c has the table. */
+typedef struct {
+    const char *name;
+    Str value; /* of a switch: "true" */
+} CommandFlag;
 
 typedef struct {
     Str dir, http, public_dir, origins, user;
@@ -30,6 +37,8 @@ typedef struct {
     Str command;                /* "serve", "superuser" …; empty when none was given */
     Str args[OPTIONS_ARGS_MAX]; /* what follows it */
     size_t arg_count;
+    CommandFlag flags[OPTIONS_FLAGS_MAX]; /* that only this command has */
+    size_t flag_count;
     bool help; /* --help somewhere */
 } Options;
 
@@ -43,6 +52,13 @@ void options_print_flags(FILE *to);
 void limits_print(FILE *to);
 /* "body_bytes=64M" into `limits`. */
 MUST_CHECK Error *limit_set(Arena *a, HttpLimits *limits, Str assignment);
+
+/* The value of a command's own flag, the last one given; NULL without one. */
+const Str *option_flag(const Options *o, const char *name);
+/* For options.c: a flag that some command has, and if it wants a value; and, at
+ * the end of the line, whether they were flags of this command. */
+bool command_flag_find(Str flag, const char **name, const char **value);
+MUST_CHECK Error *command_flags_check(Arena *a, const Options *o);
 
 /* The candidate nearest to a mistyped word, empty when none is near. */
 Str suggest(Str word, const Str *candidates, size_t count);
