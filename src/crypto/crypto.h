@@ -66,9 +66,12 @@ MUST_CHECK Error *jws_verify(Arena *a, Str token, const Json *jwks, Json **claim
 /* Claims of one that came from whom it is about, over TLS. */
 MUST_CHECK Error *jws_read_unverified(Arena *a, Str token, Json **claims);
 
-/* ---- digests; these never fail ---- */
+/* ---- digests; those of memory never fail ---- */
 
 void sha256(Str bytes, uint8_t out[32]);
+/* Of `len` bytes of a file from `offset` on (pread): blocks. This one fails, with
+ * false, when the file ends before or cannot be read. */
+bool sha256_fd(int fd, uint64_t offset, uint64_t len, uint8_t out[32]);
 void hmac_sha256(Str key, Str bytes, uint8_t out[32]);
 
 /* For fingerprints whose format others have chosen; protects nothing. */

@@ -7,11 +7,13 @@
  */
 #include "crypto/crypto.h"
 
+#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <unistd.h>
 
 /* Library state of the process, set once before use and then only read. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -80,6 +82,28 @@ void hmac_sha256(Str key, Str bytes, uint8_t out[32])
 void sha256(Str bytes, uint8_t out[32])
 {
     crypto_hash_sha256(out, (const uint8_t *)bytes.ptr, bytes.len);
+}
+
+static bool update_from_fd(EVP_MD_CTX *sha, int fd, uint64_t offset, uint64_t len)
+{
+    char buf[16 * 1024];
+    while (len > 0) {
+        ssize_t n = pread(fd, buf, (size_t)MIN(len, (uint64_t)sizeof(buf)), (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0 || !EVP_DigestUpdate(sha, buf, (size_t)n)) return false;
+        offset += (uint64_t)n;
+        len -= (uint64_t)n;
+    }
+    return true;
+}
+
+bool sha256_fd(int fd, uint64_t offset, uint64_t len, uint8_t out[32])
+{
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    bool ok = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) &&
+              update_from_fd(sha, fd, offset, len) && EVP_DigestFinal_ex(sha, out, NULL);
+    EVP_MD_CTX_free(sha);
+    return ok;
 }
 
 void md5(Str bytes, uint8_t out[16])

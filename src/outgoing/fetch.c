@@ -168,7 +168,7 @@ static uint64_t body_max(const Fetch *f, bool success)
 {
     if (!success) return BODY_BYTES_DEFAULT;
     if (f->request->max_bytes) return f->request->max_bytes;
-    return f->request->to_sink ? UINT64_MAX : BODY_BYTES_DEFAULT;
+    return f->request->to_sink && !f->request->sink_memory ? UINT64_MAX : BODY_BYTES_DEFAULT;
 }
 
 typedef struct {
@@ -190,7 +190,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
         if (f->too_large) return 0;
         piece.len = (size_t)room;
     }
-    if (success && f->request->to_sink) {
+    if (success && f->request->to_sink && f->request->sink_memory) {
+        if (piece.len) memcpy(f->request->sink_memory + f->out->body_bytes, piece.ptr, piece.len);
+    } else if (success && f->request->to_sink) {
         if (!write_whole(f->request->sink_fd, piece)) {
             f->io_errno = errno ? errno : EIO;
             return 0;

@@ -81,10 +81,12 @@ typedef struct {
     int body_fd;
     uint64_t body_offset, body_len;
 
-    /* Where a 2xx body goes: into FetchResponse.body, or, with to_sink, to sink_fd
-     * by write(2) from its position on, streamed. Other bodies: always memory. */
+    /* Where a 2xx body goes: into FetchResponse.body, or, with to_sink, streamed
+     * to sink_memory (max_bytes of room), or else to sink_fd by write(2) from its
+     * position on. Other bodies: always FetchResponse.body. */
     bool to_sink;
     int sink_fd;
+    char *sink_memory;
     uint64_t max_bytes; /* of a 2xx body; 0 = 1 MiB in memory, no limit to a sink */
 
     uint32_t connect_timeout_ms; /* 0 = 10000; name resolution included */

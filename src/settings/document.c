@@ -96,6 +96,19 @@ static void read_rules(Arena *a, const Json *list, Settings *out)
     }
 }
 
+static S3Settings read_s3(const Json *s3)
+{
+    return (S3Settings){
+        .enabled = json_bool(json_get(s3, S("enabled")), false),
+        .force_path_style = json_bool(json_get(s3, S("forcePathStyle")), false),
+        .endpoint = json_str(json_get(s3, S("endpoint")), S("")),
+        .bucket = json_str(json_get(s3, S("bucket")), S("")),
+        .region = json_str(json_get(s3, S("region")), S("")),
+        .access_key = json_str(json_get(s3, S("accessKey")), S("")),
+        .secret = json_str(json_get(s3, S("secret")), S("")),
+    };
+}
+
 void settings_read(Arena *a, Settings *out)
 {
     const Json *meta = json_get(out->json, S("meta"));
@@ -127,4 +140,7 @@ void settings_read(Arena *a, Settings *out)
     out->logs_min_level = whole(logs, S("minLevel"));
     out->logs_ip = json_bool(json_get(logs, S("logIP")), false);
     out->logs_auth_id = json_bool(json_get(logs, S("logAuthId")), false);
+
+    out->s3 = read_s3(json_get(out->json, S("s3")));
+    out->backups_s3 = read_s3(json_get(json_get(out->json, S("backups")), S("s3")));
 }

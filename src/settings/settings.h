@@ -18,6 +18,12 @@ typedef struct {
     int64_t duration_s, max_requests;
 } RateLimitRule;
 
+/* Where files or backups go when it is enabled (api: files §8); see s3/s3.h. */
+typedef struct {
+    bool enabled, force_path_style;
+    Str endpoint, bucket, region, access_key, secret;
+} S3Settings;
+
 typedef struct {
     uint64_t version;
     Json *json; /* everything, secrets included */
@@ -37,6 +43,7 @@ typedef struct {
     bool proxy_use_leftmost_ip;
     int64_t logs_max_days, logs_min_level;
     bool logs_ip, logs_auth_id;
+    S3Settings s3, backups_s3;
 } Settings;
 
 /* Loads, or writes the defaults into an empty database. The table is
