@@ -37,6 +37,19 @@ MUST_CHECK Error *collection_drop(App *app, Tx *tx, const Collection *c);
  * error is of another kind. */
 Str raw_sql_error(const Error *err);
 
+/* ---- for the dashboard: check_rule.c, test_rule.c, plan.c, dashboard.c ---- */
+
+#define RULE_TEXT_MAX 20000
+
+/* The collection that `json` means: one by name or id, or the object of one as
+ * it is being edited, laid over the stored one of its id. *after is the schema
+ * with it, not published. Errors name the field "collection". */
+MUST_CHECK Error *collection_imagine(App *app, Arena *a, const Schema *schema, const Json *json,
+                                     const Schema **after, const Collection **out);
+/* Bodies and answers as in docs/dashboard-api.md. */
+MUST_CHECK Error *collection_check_text(App *app, Arena *a, const Schema *schema,
+                                        const RequestInfo *info, const Json *body, Json **out);
+
 /* ---- views.c ---- */
 
 /* How long a query may take to show its first rows: in a read nobody waits for,

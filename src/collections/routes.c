@@ -261,16 +261,38 @@ static Error *handle_dry_run(Req *req, Res *res)
     return error_new(req->arena, 400, error_sentence(req->arena, message));
 }
 
+/* POST /api/collections/meta/check-rule
+ *
+ *   body  {"collection": name, id or an object not saved yet, "rule": "…",
+ *          "kind": "rule" | "filter" | "sort"}
+ *   200   {"ok": true}, or {"ok": false, "message", "offset", "length"}, in bytes
+ *   400   data.collection, data.kind
+ */
+static Error *handle_check_rule(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+    const Json *body;
+    err = read_body(req, 0, &body);
+    if (err) return err;
+    Context *cx = req_context(req);
+    Json *answer;
+    err = collection_check_text(cx->app, req->arena, cx->schema, &cx->info, body, &answer);
+    if (err) return error_summary(err, S("An error occurred while validating the submitted data."));
+    return res_json(res, 200, answer);
+}
+
 const Route collection_routes[] = {
-    {"GET",    "/api/collections",                       handle_list,      0, NULL},
-    {"POST",   "/api/collections",                       handle_create,    0, NULL},
-    {"PUT",    "/api/collections/import",                handle_import,    0, NULL},
-    {"GET",    "/api/collections/meta/scaffolds",        handle_scaffolds, 0, NULL},
-    {"GET",    "/api/collections/meta/oauth2-providers", handle_providers, 0, NULL},
-    {"POST",   "/api/collections/meta/dry-run-view",     handle_dry_run,   0, NULL},
-    {"GET",    "/api/collections/{collection}",          handle_view,      0, NULL},
-    {"PATCH",  "/api/collections/{collection}",          handle_update,    0, NULL},
-    {"DELETE", "/api/collections/{collection}",          handle_delete,    0, NULL},
-    {"DELETE", "/api/collections/{collection}/truncate", handle_truncate,  0, NULL},
+    {"GET",    "/api/collections",                       handle_list,       0, NULL},
+    {"POST",   "/api/collections",                       handle_create,     0, NULL},
+    {"PUT",    "/api/collections/import",                handle_import,     0, NULL},
+    {"GET",    "/api/collections/meta/scaffolds",        handle_scaffolds,  0, NULL},
+    {"GET",    "/api/collections/meta/oauth2-providers", handle_providers,  0, NULL},
+    {"POST",   "/api/collections/meta/dry-run-view",     handle_dry_run,    0, NULL},
+    {"POST",   "/api/collections/meta/check-rule",       handle_check_rule, 0, NULL},
+    {"GET",    "/api/collections/{collection}",          handle_view,       0, NULL},
+    {"PATCH",  "/api/collections/{collection}",          handle_update,     0, NULL},
+    {"DELETE", "/api/collections/{collection}",          handle_delete,     0, NULL},
+    {"DELETE", "/api/collections/{collection}/truncate", handle_truncate,   0, NULL},
 };
 const size_t collection_route_count = COUNT(collection_routes);

@@ -110,3 +110,15 @@ EvalResult filter_eval(const Filter *f, Arena *a, const Schema *schema, const Co
     env_init(&e.env, a, schema, c, info);
     return eval_node(&e, f->root);
 }
+
+void eval_sides(const Filter *f, Arena *a, const Schema *schema, const Collection *c,
+                const RequestInfo *info, EvalRow row, void *row_arg, FilterPart *part)
+{
+    Eval e = {.row = row, .row_arg = row_arg};
+    EvalSide side;
+    env_init(&e.env, a, schema, c, info);
+    part->left.known = side_value(&e, &f->root->left, &side);
+    if (part->left.known) part->left.value = side.value;
+    part->right.known = side_value(&e, &f->root->right, &side);
+    if (part->right.known) part->right.value = side.value;
+}

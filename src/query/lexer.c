@@ -268,9 +268,8 @@ static Error *read_join(Lexer *lx, LexToken *out)
     return NULL;
 }
 
-Error *lexer_next(Lexer *lx, LexToken *out)
+static Error *read_token(Lexer *lx, LexToken *out)
 {
-    skip_blanks(lx);
     if (lx->rest.len == 0) {
         *out = (LexToken){.kind = LEX_END};
         return NULL;
@@ -288,5 +287,15 @@ Error *lexer_next(Lexer *lx, LexToken *out)
         return filter_error(lx->arena, "unexpected character \"%.*s\"", (int)size, lx->rest.ptr);
     }
     *out = (LexToken){.kind = kind, .text = take(lx, 1)};
+    return NULL;
+}
+
+Error *lexer_next(Lexer *lx, LexToken *out)
+{
+    skip_blanks(lx);
+    lx->start = lx->rest;
+    Error *err = read_token(lx, out);
+    if (err) return err;
+    out->source = str_sub(lx->start, 0, lx->start.len - lx->rest.len);
     return NULL;
 }

@@ -16,14 +16,28 @@
 typedef struct {
     Arena *arena;
     Lexer lexer;
-    LexToken token; /* the next one */
+    LexToken token;  /* the next one */
+    const char *end; /* of the token before it */
+    Str fault;       /* what an error is about, when it is not the present token */
     size_t comparisons;
     int depth;
 } Parser;
 
 static Error *advance(Parser *p)
 {
-    return lexer_next(&p->lexer, &p->token);
+    p->end = p->token.source.ptr + p->token.source.len;
+    Error *err = lexer_next(&p->lexer, &p->token);
+    if (!err) return NULL;
+    size_t rest = p->lexer.rest.len, start = p->lexer.start.len;
+    bool took = rest < start;
+    p->fault = took ? str_sub(p->lexer.start, 0, start - rest) : p->lexer.start;
+    return err;
+}
+
+/* From there to the end of what was read last. */
+static Str source_from(const Parser *p, const char *start)
+{
+    return str_make(start, (size_t)(p->end - start));
 }
 
 /* ---- names ---- */
@@ -132,7 +146,11 @@ static Error *parse_name(Parser *p, int function_depth, Term *out)
     Str name = p->token.text;
     Error *err = advance(p);
     if (err) return err;
-    if (p->token.kind != LEX_OPEN) return term_from_name(p->arena, name, out);
+    if (p->token.kind != LEX_OPEN) {
+        err = term_from_name(p->arena, name, out);
+        if (err) p->fault = name;
+        return err;
+    }
 
     if (function_depth >= FUNCTION_NESTING_MAX)
         return filter_error(p->arena, "functions are nested too deep");
@@ -144,19 +162,25 @@ static Error *parse_name(Parser *p, int function_depth, Term *out)
 
 static Error *parse_operand(Parser *p, int function_depth, Term *out)
 {
+    const char *start = p->token.source.ptr;
+    Error *err;
     switch (p->token.kind) {
     case LEX_NAME:
-        return parse_name(p, function_depth, out);
+        err = parse_name(p, function_depth, out);
+        break;
     case LEX_TEXT:
         *out = (Term){.kind = TERM_TEXT, .text = p->token.text};
+        err = advance(p);
         break;
     case LEX_NUMBER:
         *out = (Term){.kind = TERM_NUMBER, .number = p->token.number};
+        err = advance(p);
         break;
     default:
         return expected(p, "operand");
     }
-    return advance(p);
+    if (!err) out->source = source_from(p, start);
+    return err;
 }
 
 /* ---- comparisons and groups ---- */
@@ -166,6 +190,7 @@ static Error *parse_comparison(Parser *p, Node **out)
     if (++p->comparisons > FILTER_MAX_COMPARISONS)
         return filter_error(p->arena, "more than %d comparisons", FILTER_MAX_COMPARISONS);
     Node *node = arena_new(p->arena, Node, 1);
+    const char *start = p->token.source.ptr;
     Error *err = parse_operand(p, 0, &node->left);
     if (err) return err;
     if (p->token.kind != LEX_SIGN) return expected(p, "sign");
@@ -175,6 +200,7 @@ static Error *parse_comparison(Parser *p, Node **out)
     if (err) return err;
     err = parse_operand(p, 0, &node->right);
     if (err) return err;
+    node->source = source_from(p, start);
     *out = node;
     return NULL;
 }
@@ -199,6 +225,7 @@ static Error *parse_unit(Parser *p, Node **out)
 static Error *parse_group(Parser *p, bool is_or, Error *(*parse)(Parser *p, Node **out), Node **out)
 {
     Node *first;
+    const char *start = p->token.source.ptr;
     Error *err = parse(p, &first);
     if (err) return err;
     *out = first;
@@ -216,6 +243,7 @@ static Error *parse_group(Parser *p, bool is_or, Error *(*parse)(Parser *p, Node
         if (err) return err;
         last = last->next;
     }
+    if (last != first) (*out)->source = source_from(p, start);
     return NULL;
 }
 
@@ -229,19 +257,38 @@ static Error *parse_or(Parser *p, Node **out)
     return parse_group(p, true, parse_and, out);
 }
 
-Error *filter_parse(Arena *a, Str text, Filter **out)
+static Error *parse_all(Parser *p, Node **out)
 {
+    Error *err = advance(p);
+    if (err) return err;
+    if (p->token.kind == LEX_END) return filter_error(p->arena, "the filter is empty");
+    err = parse_or(p, out);
+    if (err) return err;
+    return p->token.kind == LEX_END ? NULL : expected(p, "join (&& or ||)");
+}
+
+Error *filter_parse_at(Arena *a, Str text, Filter **out, TextSpan *fault)
+{
+    if (text.len == 0) text = S("");
     Parser p = {
-        .arena = a, .lexer = {a, text}
+        .arena = a,
+        .lexer = {.arena = a,             .rest = text, .start = text},
+        .token = {.source = str_sub(text, 0,            0)           },
     };
-    Error *err = advance(&p);
-    if (err) return err;
-    if (p.token.kind == LEX_END) return filter_error(a, "the filter is empty");
     Node *root;
-    err = parse_or(&p, &root);
-    if (err) return err;
-    if (p.token.kind != LEX_END) return expected(&p, "join (&& or ||)");
+    Error *err = parse_all(&p, &root);
+    if (err) {
+        Str at = p.fault.ptr ? p.fault : p.token.source;
+        *fault = (TextSpan){(size_t)(at.ptr - text.ptr), at.len};
+        return err;
+    }
     *out = arena_new(a, Filter, 1);
     (*out)->root = root;
     return NULL;
+}
+
+Error *filter_parse(Arena *a, Str text, Filter **out)
+{
+    TextSpan ignored;
+    return filter_parse_at(a, text, out, &ignored);
 }

@@ -55,6 +55,12 @@ typedef struct Filter Filter;
 
 /* Parses. Status 400, code "filter_invalid", the reason in message. */
 MUST_CHECK Error *filter_parse(Arena *a, Str text, Filter **out);
+/* The same; on failure *fault says where, in bytes of the text: the word at
+ * fault, or its end (length 0) when something is missing there. */
+typedef struct {
+    size_t offset, length;
+} TextSpan;
+MUST_CHECK Error *filter_parse_at(Arena *a, Str text, Filter **out, TextSpan *fault);
 
 /* Verdict without touching the database. UNKNOWN: ask SQL. `row` gives the
  * value of a plain field of the row itself (false: not at hand); may be NULL. */
@@ -73,6 +79,38 @@ void query_compile_schema(void *arg, Arena *arena, Schema *schema);
  * or an Error whose message is the raw reason. */
 MUST_CHECK Error *rule_check(Arena *a, const SqlDialect *dialect, const Schema *schema,
                              const Collection *c, Str rule);
+
+/* Finds the first fault of a text while it is being typed: as rule_check(), and
+ * where it is. A filter or sort is checked as this caller's list would (`info`);
+ * the empty text is fine. */
+typedef enum { CHECK_RULE, CHECK_FILTER, CHECK_SORT } CheckKind;
+MUST_CHECK Error *query_check(Arena *a, const SqlDialect *dialect, const Schema *schema,
+                              const Collection *c, const RequestInfo *info, CheckKind kind,
+                              Str text, TextSpan *fault);
+
+/* ---- explaining a verdict ---- */
+
+/* A rule in pieces, outermost first: each group (&&, ||) and each comparison,
+ * with what it gives when asked alone. UNKNOWN: SQL must be asked, with the
+ * piece as a rule of its own. */
+typedef enum { PART_AND, PART_OR, PART_COMPARISON } PartKind;
+typedef struct {
+    PartKind kind;
+    Str text;
+    TextSpan span;
+    int depth;
+    EvalResult result;
+    Filter *filter; /* this piece alone */
+    struct {        /* of a comparison */
+        Str text;
+        bool known; /* without asking the database */
+        bool secret;
+        DbValue value;
+    } left, right;
+} FilterPart;
+/* At most twice FILTER_MAX_COMPARISONS. */
+size_t filter_parts(const Filter *f, Str text, Arena *a, const Schema *schema, const Collection *c,
+                    const RequestInfo *info, EvalRow row, void *row_arg, FilterPart **out);
 
 /* ---- selects ---- */
 

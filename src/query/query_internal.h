@@ -41,7 +41,8 @@ typedef enum { OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE, OP_LIKE, OP_NOT_LIKE } 
 
 typedef struct {
     LexKind kind;
-    Str text; /* name, or the decoded text */
+    Str text;   /* name, or the decoded text */
+    Str source; /* as written, quotes and all; empty at the end of the text */
     double number;
     Op op;      /* sign */
     bool any;   /* sign: the "?" form */
@@ -51,6 +52,7 @@ typedef struct {
 typedef struct {
     Arena *arena;
     Str rest;
+    Str start; /* the rest as it was before the present token */
 } Lexer;
 
 MUST_CHECK Error *lexer_next(Lexer *lx, LexToken *out);
@@ -70,6 +72,7 @@ typedef struct Term Term;
 struct Term {
     TermKind kind;
     Str text; /* decoded text; name or function as written */
+    Str source;
     double number;
     NameRoot root;     /* name */
     Modifier modifier; /* name: of the last segment, cut off there */
@@ -88,6 +91,7 @@ struct Node {
     Node *first; /* of a group: at least two */
     Op op;
     bool any;
+    Str source; /* without the brackets around it */
     Term left, right;
 };
 
@@ -135,6 +139,10 @@ EvalResult values_compare(Arena *a, Op op, const DbValue *left, const DbValue *r
 /* Filters §6.1; false when the pattern is too long for the engine. */
 bool like_pattern(Arena *a, const DbValue *value, Str *out);
 bool like_matches(Str pattern, Str text);
+
+/* eval.c: the values on both sides of a comparison, where they are at hand. */
+void eval_sides(const Filter *f, Arena *a, const Schema *schema, const Collection *c,
+                const RequestInfo *info, EvalRow row, void *row_arg, FilterPart *part);
 
 /* ---- joins and operands ---- */
 

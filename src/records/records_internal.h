@@ -262,6 +262,9 @@ MUST_CHECK Error *records_enrich(Tx *tx, const Schema *schema, Record **records,
 Error *handle_list(Req *req, Res *res);
 Error *handle_view(Req *req, Res *res);
 Error *handle_batch(Req *req, Res *res);
+/* bulk.c */
+Error *handle_import(Req *req, Res *res);
+Error *handle_delete_many(Req *req, Res *res);
 int64_t collection_body_limit(const Collection *c);
 
 /* Runs a read again, with the new schema, when the schema changed under it. */

@@ -1,0 +1,145 @@
+// dashapi.test.mjs - the endpoints that the dashboard needs beyond PocketBase's (docs/dashboard-api.md).
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { EventSource } from './eventsource.mjs';
+import { autodates, startServer, text, until } from './server.mjs';
+
+globalThis.EventSource = EventSource;
+
+let server, admin, token;
+before(async () => {
+  server = await startServer();
+  admin = await server.admin();
+  token = admin.authStore.token;
+});
+after(() => server.stop());
+
+/** A request as the superuser. */
+const call = (method, path, body, headers = {}) => server.request(method, path, { body, headers: { Authorization: token, ...headers } });
+const ok = async (method, path, body, headers) => {
+  const res = await call(method, path, body, headers);
+  assert.equal(res.status, 200, res.body);
+  return res.json;
+};
+
+test('everything here is for superusers', async () => {
+  const endpoints = [
+    ['POST', '/api/collections/meta/check-rule'],
+    ['POST', '/api/collections/users/import'],
+    ['POST', '/api/collections/users/delete-many'],
+  ];
+  const users = server.client();
+  await admin.collection('users').create({ email: 'u@example.com', password: 'password-1', passwordConfirm: 'password-1' });
+  await users.collection('users').authWithPassword('u@example.com', 'password-1');
+  for (const [method, path] of endpoints) {
+    assert.equal((await server.request(method, path, { body: method === 'GET' ? undefined : {} })).status, 401, path);
+    const user = await server.request(method, path, { body: method === 'GET' ? undefined : {}, headers: { Authorization: users.authStore.token } });
+    assert.equal(user.status, 403, path);
+  }
+});
+
+// ---- check-rule ----
+
+test('a rule is checked while it is typed, with the place of its fault', async () => {
+  await admin.collections.create({ name: 'checks', fields: [text('title'), ...autodates] });
+  const check = (rule, kind = 'rule', collection = 'checks') => ok('POST', '/api/collections/meta/check-rule', { collection, rule, kind });
+  const fault = async (rule, kind, at, collection) => {
+    const { message, ...rest } = await check(rule, kind, collection);
+    assert.equal(typeof message, 'string', rule);
+    assert.deepEqual([rest.ok, rule.slice(rest.offset, rest.offset + rest.length)], [false, at], `${rule}: ${message}`);
+    return rest.offset;
+  };
+  for (const good of ['', 'title = "x"', '@request.auth.id != "" && (title ~ "a" || created > @now)'])
+    assert.deepEqual(await check(good), { ok: true }, good);
+  await fault('title = "x" && nope = 1', 'rule', 'nope');
+  await fault('title = "x" && (created > nope.at || title = 1)', 'rule', 'nope.at');
+  await fault('title == "x"', 'rule', '==');
+  await fault('title = "x', 'rule', '"x');
+  await fault('title = "x" & title = 1', 'rule', '&');
+  await fault('title:nope = "x"', 'rule', 'title:nope');
+  await fault('@collection.gone.x = 1', 'rule', '@collection.gone.x');
+  assert.equal(await fault('title = ', 'rule', ''), 8);
+  await fault('title ?! "x"', 'filter', '?!');
+  assert.deepEqual(await check('-created,title', 'sort'), { ok: true });
+  await fault('-created,nope', 'sort', 'nope');
+  await fault('title,,created', 'sort', '');
+  // one that is not saved yet, and an edited one
+  const draft = { name: 'draft', type: 'base', fields: [text('a')] };
+  assert.deepEqual(await check('a = 1 && @collection.draft.a = 2', 'rule', draft), { ok: true });
+  await fault('b = 1', 'rule', 'b', draft);
+  const stored = await admin.collections.getOne('checks');
+  assert.deepEqual(await check('extra = 1', 'rule', { ...stored, fields: [...stored.fields, text('extra')] }), { ok: true });
+  const view = { name: 'draft_view', type: 'view', viewQuery: 'SELECT id, title AS heading FROM checks' };
+  assert.deepEqual(await check('heading = 1', 'rule', view), { ok: true });
+  await fault('title = 1', 'rule', 'title', view);
+  for (const [body, field] of [[{ rule: 'a' }, 'collection'], [{ collection: 'gone', rule: 'a' }, 'collection'], [{ collection: 'checks', kind: 'x' }, 'kind']]) {
+    const res = await call('POST', '/api/collections/meta/check-rule', body);
+    assert.deepEqual([res.status, Object.keys(res.json.data)], [400, [field]]);
+  }
+});
+
+// ---- import, delete-many ----
+
+test('import: each row is created or says what is wrong with it', async () => {
+  await admin.collections.create({ name: 'goods', fields: [text('sku', { required: true }), { name: 'price', type: 'number', min: 0 }, ...autodates],
+    indexes: ['CREATE UNIQUE INDEX idx_goods_sku ON goods (sku)'] });
+  const send = (body) => ok('POST', '/api/collections/goods/import', body);
+  const count = async () => (await admin.collection('goods').getList(1, 1)).totalItems;
+  const rows = [{ sku: 'a', price: 1 }, { sku: '', price: 1 }, { sku: 'b', price: -1 }, { sku: 'a', price: 2 }, { sku: 'c', price: '3.5' }];
+  const dry = await send({ records: rows, dryRun: true });
+  assert.deepEqual([dry.committed, dry.total, dry.created, dry.failed, await count()], [false, 5, 2, 3, 0]);
+  const atomic = await send({ records: rows, atomic: true });
+  assert.deepEqual([atomic.committed, atomic.created, atomic.failed, await count()], [false, 2, 3, 0]);
+  const done = await send({ records: rows });
+  assert.deepEqual([done.committed, done.created, done.updated, done.failed, await count()], [true, 2, 0, 3, 2]);
+  assert.deepEqual(done.items.map((i) => i.status), [200, 400, 400, 400, 200]);
+  assert.deepEqual(done.items.slice(1, 4).map((i) => Object.entries(i.error.data).map(([k, v]) => `${k} ${v.code}`)[0]),
+    ['sku validation_required', 'price validation_min_number_constraint', 'sku validation_not_unique']);
+  const c = await admin.collection('goods').getOne(done.items[4].id);
+  assert.deepEqual([c.sku, c.price, c.created.length], ['c', 3.5, 24]);
+
+  const upsert = await send({ records: [{ sku: 'a', price: 10 }, { sku: 'd' }, { price: 1 }], mode: 'upsert', key: 'sku' });
+  assert.deepEqual([upsert.created, upsert.updated, upsert.failed, upsert.items.map((i) => i.action)], [1, 1, 1, ['updated', 'created', undefined]]);
+  assert.equal((await admin.collection('goods').getOne(done.items[0].id)).price, 10);
+  const update = await send({ records: [{ id: done.items[0].id, price: 11 }, { id: 'nope', price: 1 }, { price: 2 }], mode: 'update' });
+  assert.deepEqual(update.items.map((i) => i.status), [200, 404, 400]);
+  assert.equal((await admin.collection('goods').getOne(done.items[0].id)).price, 11);
+
+  for (const [body, field] of [[{}, 'records'], [{ records: [] }, 'records'], [{ records: [1] }, 'records'], [{ records: Array(1001).fill({}) }, 'records'],
+    [{ records: [{}], mode: 'x' }, 'mode'], [{ records: [{}], key: 'price' }, 'key']]) {
+    const res = await call('POST', '/api/collections/goods/import', body);
+    assert.deepEqual([res.status, Object.keys(res.json.data)], [400, [field]], JSON.stringify(body).slice(0, 100));
+  }
+});
+
+test('import: a thousand rows, told to subscribers as they are committed', async () => {
+  const seen = [];
+  const listener = await server.admin();
+  await listener.collection('goods').subscribe('*', (e) => seen.push(e.action));
+  const started = Date.now();
+  const done = await ok('POST', '/api/collections/goods/import', { records: Array.from({ length: 1000 }, (_, i) => ({ sku: `k${i}`, price: i })) });
+  assert.deepEqual([done.created, done.failed], [1000, 0]);
+  assert.ok(Date.now() - started < 8000);
+  const { items } = await admin.collection('goods').getList(1, 1000, { filter: 'sku ~ "k"' });
+  const gone = await ok('POST', '/api/collections/goods/delete-many', { ids: [...items.slice(0, 500).map((r) => r.id), 'nope'] });
+  assert.deepEqual([gone.deleted, gone.failed, gone.items[0].status, gone.items[500].status], [500, 1, 204, 404]);
+  assert.equal((await admin.collection('goods').getList(1, 1, { filter: 'sku ~ "k"' })).totalItems, 500);
+  const dry = await ok('POST', '/api/collections/goods/delete-many', { ids: [items[600].id], dryRun: true });
+  assert.deepEqual([dry.deleted, dry.committed], [1, false]);
+  await admin.collection('goods').getOne(items[600].id);
+  await until(() => seen.length >= 1500, 5000);
+  assert.deepEqual([seen.filter((s) => s === 'create').length, seen.filter((s) => s === 'delete').length], [1000, 500]);
+  await listener.realtime.unsubscribe();
+});
+
+test('import: users keep their passwords, or get one that nobody knows', async () => {
+  const send = (body) => ok('POST', '/api/collections/users/import', body);
+  const row = { email: 'one@example.com', password: 'password-1' };
+  const done = await send({ records: [row, { email: 'two@example.com' }] });
+  assert.deepEqual(done.items.map((i) => i.status), [200, 400]);
+  await server.client().collection('users').authWithPassword('one@example.com', 'password-1');
+  const random = await send({ mode: 'upsert', key: 'email', randomPasswords: true, records: [{ email: 'one@example.com', name: 'One' }, { email: 'two@example.com', verified: true }] });
+  assert.deepEqual(random.items.map((i) => i.action), ['updated', 'created']);
+  await server.client().collection('users').authWithPassword('one@example.com', 'password-1');
+  assert.equal((await admin.collection('users').getOne(random.items[1].id)).verified, true);
+});
