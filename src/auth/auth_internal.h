@@ -98,6 +98,9 @@ Error *handle_confirm_password_reset(Req *req, Res *res);
 Error *handle_request_email_change(Req *req, Res *res);
 Error *handle_confirm_email_change(Req *req, Res *res);
 Error *handle_impersonate(Req *req, Res *res);
+/* user_sessions.c */
+Error *handle_sessions(Req *req, Res *res);
+Error *handle_end_sessions(Req *req, Res *res);
 
 /* App.batch_item_guard: an item of a batch uses up its own allowance. */
 Error *rate_limit_batch_item(Req *req, const Collection *c, const char *action);

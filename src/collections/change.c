@@ -155,6 +155,7 @@ typedef struct {
     App *app;
     const Json *json;
     Str target; /* update: id or name */
+    Str if_match;
     bool update;
     Str view_fault; /* what trying the view's query said; empty = nothing */
     Collection *saved;
@@ -174,6 +175,14 @@ static Error *save_check(const Save *save, Tx *tx, const Schema *schema, Collect
     return errors;
 }
 
+static Error *check_etag(Arena *a, Str if_match, const Collection *c)
+{
+    if (if_match.len == 0) return NULL;
+    Str etag = etag_of_moment(a, c->updated);
+    if (etag_matches(a, if_match, etag)) return NULL;
+    return etag_stale(a, c->updated, etag, S("The collection was changed meanwhile."));
+}
+
 static Error *save_work(Tx *tx, void *arg)
 {
     Save *save = arg;
@@ -183,7 +192,8 @@ static Error *save_work(Tx *tx, void *arg)
     if (save->update && !old) return error_status(a, 404);
 
     Collection *c;
-    Error *err = collection_prepare(a, schema, old, save->json, &c);
+    Error *err = old ? check_etag(a, save->if_match, old) : NULL;
+    if (!err) err = collection_prepare(a, schema, old, save->json, &c);
     if (err) return err;
     err = save_check(save, tx, schema, c, old);
     if (err) return err;
@@ -236,9 +246,10 @@ Error *collection_create(App *app, Arena *a, const Json *json, Collection **out)
     return explain(a, err, S("Failed to create collection."));
 }
 
-Error *collection_update(App *app, Arena *a, Str target, const Json *json, Collection **out)
+Error *collection_update(App *app, Arena *a, Str target, Str if_match, const Json *json,
+                         Collection **out)
 {
-    Save s = {.app = app, .json = json, .target = target, .update = true};
+    Save s = {.app = app, .json = json, .target = target, .if_match = if_match, .update = true};
     Error *err = save(&s, a);
     *out = s.saved;
     return explain(a, err, S("Failed to update collection."));
@@ -273,6 +284,7 @@ static Str referencing(Arena *a, const Schema *schema, const Collection *c)
 typedef struct {
     App *app;
     Str target;
+    Str if_match;
 } Target;
 
 static Error *is_referenced(Arena *a, Str names)
@@ -294,10 +306,12 @@ static Error *delete_work(Tx *tx, void *arg)
     if (c->system)
         return error_cause(a, error_new(a, 400, S("Failed to delete collection.")),
                            "it is a system collection");
+    Error *err = check_etag(a, t->if_match, c);
+    if (err) return err;
     Str names = referencing(a, schema, c);
     if (names.len > 0) return is_referenced(a, names);
     ViewNotes *notes;
-    Error *err = schema_views_note(tx, &notes);
+    err = schema_views_note(tx, &notes);
     if (!err) err = collection_drop(t->app, tx, c);
     if (!err) err = schema_views_settle(t->app->schema, tx, notes);
     if (is_broken_view(err))
@@ -305,9 +319,9 @@ static Error *delete_work(Tx *tx, void *arg)
     return err;
 }
 
-Error *collection_delete(App *app, Arena *a, Str target)
+Error *collection_delete(App *app, Arena *a, Str target, Str if_match)
 {
-    Target t = {app, target};
+    Target t = {app, target, if_match};
     Error *err = db_write_alone(app->db, a, 0, delete_work, &t);
     return explain(a, err, S("Failed to delete collection."));
 }
@@ -335,6 +349,6 @@ static Error *truncate_work(Tx *tx, void *arg)
 
 Error *collection_truncate(App *app, Arena *a, Str target)
 {
-    Target t = {app, target};
+    Target t = {.app = app, .target = target};
     return db_write_alone(app->db, a, 0, truncate_work, &t);
 }

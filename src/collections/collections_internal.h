@@ -11,9 +11,10 @@
 /* `target` is an id or a name; 404 when there is none. Errors as api:
  * collections §9, with the endpoint's message. */
 MUST_CHECK Error *collection_create(App *app, Arena *a, const Json *json, Collection **out);
-MUST_CHECK Error *collection_update(App *app, Arena *a, Str target, const Json *json,
+/* `if_match` as in that header: 412 unless it admits the collection's `updated`. */
+MUST_CHECK Error *collection_update(App *app, Arena *a, Str target, Str if_match, const Json *json,
                                     Collection **out);
-MUST_CHECK Error *collection_delete(App *app, Arena *a, Str target);
+MUST_CHECK Error *collection_delete(App *app, Arena *a, Str target, Str if_match);
 MUST_CHECK Error *collection_truncate(App *app, Arena *a, Str target);
 /* Body of the import endpoint: {"collections": […], "deleteMissing": false}. */
 MUST_CHECK Error *collections_import(App *app, Arena *a, const Json *body);

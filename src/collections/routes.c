@@ -120,6 +120,7 @@ static Error *handle_create(Req *req, Res *res)
  *   200   the collection
  *   400   data says what is wrong with which key
  *   404   no such collection
+ *   412   If-Match was sent, and is not its `updated`: somebody saved first
  */
 static Error *handle_update(Req *req, Res *res)
 {
@@ -130,8 +131,8 @@ static Error *handle_update(Req *req, Res *res)
     err = read_body(req, 0, &body);
     if (err) return err;
     Collection *c;
-    err = collection_update(req_context(req)->app, req->arena, req_param(req, "collection"), body,
-                            &c);
+    err = collection_update(req_context(req)->app, req->arena, req_param(req, "collection"),
+                            req_header(req, S("If-Match")), body, &c);
     if (err) return err;
     return res_json(res, 200, collection_to_json(req->arena, c));
 }
@@ -147,7 +148,8 @@ static Error *handle_delete(Req *req, Res *res)
     Error *err = require_superuser(req);
     if (err) return err;
 
-    err = collection_delete(req_context(req)->app, req->arena, req_param(req, "collection"));
+    err = collection_delete(req_context(req)->app, req->arena, req_param(req, "collection"),
+                            req_header(req, S("If-Match")));
     if (err) return err;
     return res_empty(res, 204);
 }

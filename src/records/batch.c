@@ -428,7 +428,8 @@ static Error *run_delete(Item *item, Tx *tx)
 {
     Batch *b = item->batch;
     item->info.method = S("DELETE");
-    Error *err = delete_checked(b->cx->app, tx, b->schema, item->c, item->id, &item->info, false);
+    Error *err =
+        delete_checked(b->cx->app, tx, b->schema, item->c, item->id, &item->info, false, S(""));
     if (err) return err;
     buf_add(&b->out, S("{\"body\":null,\"status\":204}"));
     return NULL;

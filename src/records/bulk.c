@@ -247,7 +247,7 @@ static Error *delete_row(Tx *tx, void *arg)
     const RowWork *work = arg;
     const Bulk *b = work->b;
     Error *err =
-        delete_checked(b->cx->app, tx, b->schema, b->c, work->row->id, &b->cx->info, false);
+        delete_checked(b->cx->app, tx, b->schema, b->c, work->row->id, &b->cx->info, false, S(""));
     return write_error(b->a, err, S("Failed to delete record."));
 }
 

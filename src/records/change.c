@@ -46,6 +46,7 @@ static Error *update_work(Tx *tx, void *arg)
     Error *err = record_find(tx, w->c, w->id, &fresh);
     if (err) return err;
     err = settle_in_tx(w, tx, fresh);
+    if (!err) err = record_check_etag(w->a, w->if_match, fresh);
     if (err) return err;
     return write_update(w, tx);
 }
@@ -111,6 +112,7 @@ typedef struct {
     RequestInfo info;
     AuthInfo auth;
     bool as_system;
+    Str if_match;
 } Deletion;
 
 static bool is_superuser(const RequestInfo *info)
@@ -134,7 +136,7 @@ static Error *check_delete(Tx *tx, const Schema *schema, const Record *r, const 
 }
 
 Error *delete_checked(App *app, Tx *tx, const Schema *schema, const Collection *c, Str id,
-                      const RequestInfo *info, bool as_system)
+                      const RequestInfo *info, bool as_system, Str if_match)
 {
     if (!as_system) {
         Record *r;
@@ -143,6 +145,7 @@ Error *delete_checked(App *app, Tx *tx, const Schema *schema, const Collection *
         err = record_find(tx, c, id, &r);
         if (err) return err;
         err = check_delete(tx, schema, r, info);
+        if (!err) err = record_check_etag(tx_arena(tx), if_match, r);
         if (err) return err;
     }
     return record_delete_in_tx(app, tx, schema, c, id);
@@ -161,7 +164,7 @@ static Error *delete_work(Tx *tx, void *arg)
 {
     const Deletion *d = arg;
     if (schema_version(d->app->schema) != d->schema->version) return error_retry(tx_arena(tx));
-    return delete_checked(d->app, tx, d->schema, d->c, d->id, &d->info, d->as_system);
+    return delete_checked(d->app, tx, d->schema, d->c, d->id, &d->info, d->as_system, d->if_match);
 }
 
 static void set_caller(Deletion *d, const RecordChange *change)
@@ -178,7 +181,11 @@ static void set_caller(Deletion *d, const RecordChange *change)
  * anything costs the writer nothing. */
 static Error *delete_once(App *app, Arena *a, const Schema *schema, const RecordChange *change)
 {
-    Deletion d = {.app = app, .schema = schema, .id = change->id, .as_system = change->as_system};
+    Deletion d = {.app = app,
+                  .schema = schema,
+                  .id = change->id,
+                  .as_system = change->as_system,
+                  .if_match = change->if_match};
     d.c = schema_find_id(schema, change->collection->id);
     if (!d.c) return error_new(a, 404, S("Missing or invalid collection context."));
     if (d.c->type == COLLECTION_VIEW) return error_new(a, 400, S("Unsupported collection type."));

@@ -50,6 +50,8 @@ typedef struct {
     int64_t rows, total;
     Record **records; /* with `expand` only */
     bool found;
+    bool wants_etag; /* `etag` was asked for */
+    Str etag;
 } ReadJob;
 
 static Error *read_begin(ReadJob *job, RuleKind kind)
@@ -276,6 +278,11 @@ static Error *view_work(Tx *tx, void *arg)
     if (err) return err;
     if (job->rows == 0) return error_status(job->a, 404);
     buf_char(&job->out, '\n');
+    if (!job->wants_etag || job->c->type == COLLECTION_VIEW) return NULL;
+    Record *r;
+    err = record_find(tx, job->c, req_param(job->req, "id"), &r);
+    if (err) return err;
+    job->etag = record_etag(job->a, r);
     return NULL;
 }
 
@@ -297,6 +304,7 @@ Error *handle_view(Req *req, Res *res)
     for (int attempt = 1;; attempt++) {
         ReadJob job = {.req = req, .a = req->arena, .cx = req_context(req)};
         const Schema *schema = job.cx->schema;
+        job.wants_etag = req->query_string.len > 0 && req_query_has(req, S("etag"));
         Error *err = view_once(&job);
         if (attempt < ATTEMPTS && read_is_stale(job.cx->app, schema, err)) {
             refresh_schema(req);
@@ -306,6 +314,7 @@ Error *handle_view(Req *req, Res *res)
             err =
                 error_cause(req->arena, error_status(req->arena, 404), "%.*s", STR_ARG(err->cause));
         }
+        if (!err && job.etag.len) res_header(res, S("ETag"), job.etag);
         return err ? err : res_json_text(res, 200, buf_str(&job.out));
     }
 }

@@ -142,6 +142,7 @@ typedef struct {
     bool skip_validation;
     bool any_password;       /* it was drawn at random: its field's rules are for people */
     const RequestInfo *info; /* the caller, for rules; NULL with as_system */
+    Str if_match;            /* update, delete: the tags it may have, as in If-Match; empty = any */
 } RecordChange;
 
 /* The whole way from input to committed row; must be called outside of
@@ -150,6 +151,15 @@ typedef struct {
 MUST_CHECK Error *record_create(App *app, Arena *a, const RecordChange *change, Record **out);
 MUST_CHECK Error *record_update(App *app, Arena *a, const RecordChange *change, Record **out);
 MUST_CHECK Error *record_delete(App *app, Arena *a, const RecordChange *change);
+
+/* The strong tag of a record's present state, with its quotes (etag.c), and one
+ * made of the text of an `updated`. */
+Str record_etag(Arena *a, const Record *r);
+Str etag_of_moment(Arena *a, Str updated);
+/* Does an If-Match admit this tag? An empty one admits everything. */
+bool etag_matches(Arena *a, Str if_match, Str etag);
+/* The 412: data.updated.params has both. `updated` may be empty. */
+Error *etag_stale(Arena *a, Str updated, Str etag, Str summary);
 
 /* In a running transaction, as the system: sets single columns without
  * validation, moving onUpdate autodates and firing the change feed. Of auth

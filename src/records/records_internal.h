@@ -180,6 +180,7 @@ typedef struct {
     DbValue *rule_row; /* what rules see: the stored row, or the virtual one */
     bool *submitted;   /* by field */
     Verdict manager;
+    Str if_match;
     bool asked_db;   /* the verdict depends on other rows: ask again when writing */
     bool incomplete; /* write_check() without a transaction could not ask everything */
 
@@ -232,7 +233,10 @@ MUST_CHECK Error *change_delete(App *app, Arena *a, const Schema *schema,
                                 const RecordChange *change);
 /* The rule of a delete, then the delete, in a transaction. */
 MUST_CHECK Error *delete_checked(App *app, Tx *tx, const Schema *schema, const Collection *c,
-                                 Str id, const RequestInfo *info, bool as_system);
+                                 Str id, const RequestInfo *info, bool as_system, Str if_match);
+
+/* etag.c: NULL, or 412. */
+Error *record_check_etag(Arena *a, Str if_match, const Record *r);
 
 /* validate.c, validate_db.c: NULL or chained field errors. */
 Error *validate_fields(Write *w);

@@ -110,17 +110,19 @@ static Error *handle_create(Req *req, Res *res)
  *   400   data.<field> is wrong: the whole record is validated
  *   403   the update rule is null
  *   404   no such record, or the update rule is not satisfied
+ *   412   If-Match was sent and the record has another tag: somebody saved first
  */
 static Error *handle_update(Req *req, Res *res)
 {
     Context *cx = req_context(req);
-    RecordChange change = {.id = req_param(req, "id")};
+    RecordChange change = {.id = req_param(req, "id"), .if_match = req_header(req, S("If-Match"))};
     Error *err = read_change(req, &change);
     if (err) return err;
 
     Record *r;
     err = change_update(cx->app, req->arena, cx->schema, &change, &r);
     if (err) return err;
+    if (change.if_match.len) res_header(res, S("ETag"), record_etag(req->arena, r));
     return respond(req, res, r);
 }
 
@@ -130,12 +132,14 @@ static Error *handle_update(Req *req, Res *res)
  *   400   a required relation of another record points to it
  *   403   the delete rule is null
  *   404   no such record, or the delete rule is not satisfied
+ *   412   If-Match was sent and the record has another tag
  */
 static Error *handle_delete(Req *req, Res *res)
 {
     Context *cx = req_context(req);
     Body body;
-    RecordChange change = {.id = req_param(req, "id"), .info = &cx->info};
+    RecordChange change = {
+        .id = req_param(req, "id"), .info = &cx->info, .if_match = req_header(req, S("If-Match"))};
     Error *err =
         req_collection(req, S("Missing or invalid collection context."), &change.collection);
     if (err) return err;

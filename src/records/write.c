@@ -66,6 +66,7 @@ Error *write_begin(Write *w, App *app, Arena *a, const Schema *schema, const Rec
     w->any_password = change->any_password;
     w->data = change->data;
     w->id = change->id;
+    w->if_match = change->if_match;
     write_set_caller(w, change);
     if (w->info.now_ms == 0) w->info.now_ms = clock_wall_ms();
     write_collect(w, change);

@@ -27,6 +27,8 @@ test('everything here is for superusers', async () => {
     ['POST', '/api/collections/meta/check-rule'],
     ['POST', '/api/collections/users/import'],
     ['POST', '/api/collections/users/delete-many'],
+    ['GET', '/api/collections/users/records/x/sessions'],
+    ['POST', '/api/collections/users/records/x/end-sessions'],
   ];
   const users = server.client();
   await admin.collection('users').create({ email: 'u@example.com', password: 'password-1', passwordConfirm: 'password-1' });
@@ -142,4 +144,81 @@ test('import: users keep their passwords, or get one that nobody knows', async (
   assert.deepEqual(random.items.map((i) => i.action), ['updated', 'created']);
   await server.client().collection('users').authWithPassword('one@example.com', 'password-1');
   assert.equal((await admin.collection('users').getOne(random.items[1].id)).verified, true);
+});
+
+// ---- If-Match ----
+
+test('who saves with If-Match does not overwrite what somebody else has saved', async () => {
+  await admin.collections.create({ name: 'notes', fields: [text('body'), ...autodates], updateRule: 'body != "locked"', viewRule: '' });
+  await admin.collections.create({ name: 'bare', fields: [text('body')] });
+  for (const name of ['notes', 'bare']) {
+    const path = `/api/collections/${name}/records`;
+    const made = await admin.collection(name).create({ body: 'a' });
+    const seen = await call('GET', `${path}/${made.id}?etag=1`);
+    assert.match(seen.headers.etag, /^"[0-9A-Za-z:.-]+"$/);
+    assert.equal((await call('GET', `${path}/${made.id}`)).headers.etag, undefined);
+    const first = await call('PATCH', `${path}/${made.id}`, { body: 'b' }, { 'If-Match': seen.headers.etag });
+    assert.deepEqual([first.status, first.headers.etag !== seen.headers.etag], [200, true]);
+    const late = await call('PATCH', `${path}/${made.id}`, { body: 'c' }, { 'If-Match': seen.headers.etag });
+    assert.deepEqual([late.status, late.json.message, late.json.data.updated.code, late.json.data.updated.params.etag, late.json.data.updated.params.updated],
+      [412, 'The record was changed meanwhile.', 'validation_stale', first.headers.etag, first.json.updated]);
+    assert.equal((await call('DELETE', `${path}/${made.id}`, undefined, { 'If-Match': seen.headers.etag })).status, 412);
+    assert.equal((await admin.collection(name).getOne(made.id)).body, 'b');
+    // several tags, the text of `updated` itself, any
+    assert.equal((await call('PATCH', `${path}/${made.id}`, { body: 'd' }, { 'If-Match': `"x", ${first.headers.etag}` })).status, 200);
+    const now = await admin.collection(name).getOne(made.id);
+    if (now.updated) assert.equal((await call('PATCH', `${path}/${made.id}`, { body: 'e' }, { 'If-Match': `"${now.updated}"` })).status, 200);
+    assert.equal((await call('PATCH', `${path}/${made.id}`, { body: 'f' }, { 'If-Match': '*' })).status, 200);
+    assert.equal((await call('PATCH', `${path}/${made.id}`, { body: 'f' }, { 'If-Match': `W/${first.headers.etag}` })).status, 412);
+    const last = await call('GET', `${path}/${made.id}?etag`);
+    assert.equal((await call('DELETE', `${path}/${made.id}`, undefined, { 'If-Match': last.headers.etag })).status, 204);
+    assert.equal((await call('PATCH', `${path}/${made.id}`, { body: 'f' }, { 'If-Match': '*' })).status, 404);
+  }
+  // the rule comes first: nothing is told to who may not save at all
+  const locked = await admin.collection('notes').create({ body: 'locked' });
+  assert.equal((await server.request('PATCH', `/api/collections/notes/records/${locked.id}`, { body: { body: 'x' }, headers: { 'If-Match': '"x"' } })).status, 404);
+});
+
+test('of many who save the same version with If-Match, one wins', async () => {
+  const made = await admin.collection('bare').create({ body: '0' });
+  const path = `/api/collections/bare/records/${made.id}`;
+  const { etag } = (await call('GET', `${path}?etag=1`)).headers;
+  const all = await Promise.all(Array.from({ length: 20 }, (_, i) => call('PATCH', path, { body: `w${i}` }, { 'If-Match': etag })));
+  assert.deepEqual(all.map((r) => r.status).sort(), [200, ...Array(19).fill(412)]);
+});
+
+test('collections have it too', async () => {
+  const before_ = await admin.collections.getOne('bare');
+  const path = '/api/collections/bare';
+  const tag = `"${before_.updated}"`;
+  assert.equal((await call('PATCH', path, { listRule: '' }, { 'If-Match': tag })).status, 200);
+  const late = await call('PATCH', path, { listRule: null }, { 'If-Match': tag });
+  const now = await admin.collections.getOne('bare');
+  assert.deepEqual([late.status, late.json.data.updated.params.updated, now.listRule], [412, now.updated, '']);
+  assert.equal((await call('DELETE', path, undefined, { 'If-Match': tag })).status, 412);
+});
+
+// ---- sessions ----
+
+test('the sessions of a user are shown and ended', async () => {
+  const made = await admin.collection('users').create({ email: 's@example.com', password: 'password-1', passwordConfirm: 'password-1' });
+  const user = server.client();
+  await user.collection('users').authWithPassword('s@example.com', 'password-1');
+  const path = `/api/collections/users/records/${made.id}`;
+  const known = await ok('GET', `${path}/sessions`);
+  assert.deepEqual([known.origins.length, known.externalAuths, known.otps, known.mfas, known.tokenSeconds], [1, [], [], [], 432000]);
+  assert.match(known.origins[0].fingerprint, /^\w+$/);
+  let ended = 0;
+  user.realtime.onDisconnect = () => { ended = Date.now(); };
+  await user.collection('users').subscribe(made.id, () => {});
+  const started = Date.now();
+  assert.equal((await call('POST', `${path}/end-sessions`)).status, 204);
+  await until(() => ended, 1000);
+  assert.ok(ended - started <= 1000);
+  await assert.rejects(user.collection('users').authRefresh(), (err) => err.status === 401);
+  await user.realtime.unsubscribe().catch(() => {});
+  await server.client().collection('users').authWithPassword('s@example.com', 'password-1');
+  assert.equal((await call('POST', '/api/collections/users/records/nope/end-sessions')).status, 404);
+  assert.equal((await call('GET', '/api/collections/users/records/nope/sessions')).status, 404);
+  assert.equal((await call('GET', '/api/collections/notes/records/nope/sessions')).status, 400);
 });

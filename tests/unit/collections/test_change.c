@@ -12,7 +12,7 @@ static Error *create(Fixture *f, const char *json, Collection **out)
 static Error *update(Fixture *f, const char *target, const char *json, Collection **out)
 {
     Collection *unused;
-    return collection_update(&f->app, f->a, str_from(target), fixture_json(f, json),
+    return collection_update(&f->app, f->a, str_from(target), S(""), fixture_json(f, json),
                              out ? out : &unused);
 }
 
@@ -152,19 +152,19 @@ static void renames_with_rate_limits(void **state)
 static void deletes(void **state)
 {
     Fixture *f = *state;
-    check_message("12", collection_delete(&f->app, f->a, S("_superusers")), 400,
+    check_message("12", collection_delete(&f->app, f->a, S("_superusers"), S("")), 400,
                   "Failed to delete collection.");
-    check_message("unknown", collection_delete(&f->app, f->a, S("nothing")), 404,
+    check_message("unknown", collection_delete(&f->app, f->a, S("nothing"), S("")), 404,
                   "The requested resource wasn't found.");
     check_ok("one", create(f, "{'name':'one','id':'one1'}", NULL));
     check_ok("two", create(f,
                            "{'name':'two','fields':[{'type':'relation','name':'r',"
                            "'collectionId':'one1'}]}",
                            NULL));
-    check_message("referenced", collection_delete(&f->app, f->a, S("one")), 400,
+    check_message("referenced", collection_delete(&f->app, f->a, S("one"), S("")), 400,
                   "Failed to delete collection probably due to existing reference in two.");
-    check_ok("two first", collection_delete(&f->app, f->a, S("TWO")));
-    check_ok("then one", collection_delete(&f->app, f->a, S("one1")));
+    check_ok("two first", collection_delete(&f->app, f->a, S("TWO"), S("")));
+    check_ok("then one", collection_delete(&f->app, f->a, S("one1"), S("")));
     assert_null(schema_find(fixture_schema(f), S("one")));
 }
 
