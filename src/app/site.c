@@ -16,6 +16,27 @@ static int cpu_count(void)
     return (int)MIN(MAX(n, 1), 64);
 }
 
+/* ---- where files go, as the settings say ---- */
+
+static uint64_t settings_now(void *arg)
+{
+    return settings_version(((const App *)arg)->settings);
+}
+
+static bool files_in_s3(void *arg, Arena *a, S3Config *out, uint64_t *version)
+{
+    const Settings *settings = settings_hold(((const App *)arg)->settings, a);
+    const S3Settings *s3 = &settings->s3;
+    *version = settings->version;
+    *out = (S3Config){.endpoint = s3->endpoint,
+                      .bucket = s3->bucket,
+                      .region = s3->region,
+                      .access_key = s3->access_key,
+                      .secret = s3->secret,
+                      .path_style = s3->force_path_style};
+    return s3->enabled;
+}
+
 static Error *stores_open(Arena *a, Site *site, int loop_count)
 {
     App *app = &site->app;
@@ -34,6 +55,9 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     err = workers_create(a, "work", MAX(cpu_count(), 2), WORKER_QUEUE, &app->workers);
     if (err) return err;
     err = storage_open(a, str_concat(a, site->dir, S("/storage")), app->workers, &app->storage);
+    if (err) return err;
+    const StorageSource source = {settings_now, files_in_s3, app};
+    err = storage_follow(app->storage, a, app->outgoing, &source);
     if (err) return err;
     /* Half of the cores: sign-ins in a flood leave the rest to everybody else. */
     err = passwords_create(a, MAX(cpu_count() / 2, 1), PASSWORD_QUEUE, &app->passwords);
@@ -65,6 +89,7 @@ void site_close(Site *site)
     /* What may still write first; nobody else does any more. */
     if (app->outgoing) outgoing_stop(app->outgoing); /* deliveries end at once */
     jobs_destroy(app->jobs);
+    if (app->storage) storage_unfollow(app->storage);
     outgoing_destroy(app->outgoing);
     if (app->workers) workers_destroy(app->workers);
     if (app->passwords) passwords_destroy(app->passwords);

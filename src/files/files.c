@@ -84,14 +84,21 @@ static bool is_true(Str s)
            str_eq(s, S("TRUE")) || str_eq(s, S("True"));
 }
 
+static Error *read_blob(void *arg, uint64_t offset, char *buf, size_t len)
+{
+    return blob_read(arg, offset, buf, len);
+}
+
 static Error *file_send(Req *req, Res *res, const FilePlace *place, Str name)
 {
     Arena *a = req->arena;
     Str key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id), STR_ARG(place->origin_id),
                          STR_ARG(name));
-    int fd;
+    Blob *blob;
     BlobInfo info;
-    Error *err = storage_open_blob(req_context(req)->app->storage, a, key, &fd, &info);
+    bool whole = !req->is_head && req_header(req, S("range")).len == 0;
+    Error *err = storage_blob(req_context(req)->app->storage, a, key, whole ? 0 : BLOB_INFO_ONLY,
+                              &blob, &info);
     if (err) return err;
 
     bool is_inline = file_is_inline(info.content_type) && !is_true(req_query(req, S("download")));
@@ -101,7 +108,9 @@ static Error *file_send(Req *req, Res *res, const FilePlace *place, Str name)
     res_header(res, S("Cache-Control"), S("max-age=2592000, stale-while-revalidate=86400"));
     res_header_remove(res, S("X-Frame-Options"));
     ResFile file = {
-        .fd = fd,
+        .fd = blob_fd(blob),
+        .read = read_blob,
+        .read_arg = blob,
         .size_bytes = info.size_bytes,
         .modified_ms = info.modified_ms,
         .content_type = file_content_type(name, info.content_type),
@@ -134,6 +143,7 @@ static Error *download(Req *req, Res *res)
  *   query  download=1 as an attachment; token= for protected files
  *   200    the file, 206 a range of it, 304 not modified
  *   404    anything else
+ *   503    the file is in S3, which cannot be reached
  */
 static Error *handle_download(Req *req, Res *res)
 {

@@ -44,9 +44,32 @@ static Conditions read_conditions(const Req *req)
     return c;
 }
 
+/* Of content that comes from elsewhere: what is asked for at a time; less at
+ * first, so that the client soon sees something. */
+#define READ_BYTES       ((uint64_t)1 << 20)
+#define READ_FIRST_BYTES ((uint64_t)256 << 10)
+
+static Error *send_from_elsewhere(Res *res, const FileBody *f, ByteRange r)
+{
+    if (res->request->req.is_head) return NULL;
+    size_t room = (size_t)MIN(r.len, READ_BYTES);
+    char *buf = arena_bytes(res->request->req.arena, room);
+    Error *err = NULL;
+    for (uint64_t most = READ_FIRST_BYTES; r.len > 0 && !err; most = READ_BYTES) {
+        size_t len = (size_t)MIN(r.len, most);
+        err = f->read(f->read_arg, r.start, buf, len);
+        if (!err) err = res_send_bytes(res, str_make(buf, len));
+        r.start += len;
+        r.len -= len;
+    }
+    arena_give_back(res->request->req.arena, buf, room);
+    return err;
+}
+
 static Error *send_part(Res *res, const FileBody *f, ByteRange r)
 {
     if (f->fd >= 0) return res_send_fd(res, f->fd, r.start, r.len);
+    if (f->read) return send_from_elsewhere(res, f, r);
     return res_send_bytes(res, str_sub(f->memory, (size_t)r.start, (size_t)r.len));
 }
 
@@ -175,6 +198,8 @@ Error *res_file(Res *res, const ResFile *file)
     }
     FileBody body = {
         .fd = file->fd,
+        .read = file->read,
+        .read_arg = file->read_arg,
         .size_bytes = file->size_bytes,
         .modified_ms = file->modified_ms,
         .etag = file->etag,

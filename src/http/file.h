@@ -6,7 +6,9 @@
 #include "http/http_internal.h"
 
 typedef struct {
-    int fd; /* or -1: `memory` */
+    int fd;       /* or -1: `read`, when there is one, or else `memory` */
+    ResRead read; /* see ResFile */
+    void *read_arg;
     Str memory;
     uint64_t size_bytes;
     int64_t modified_ms; /* 0 = unknown */

@@ -158,9 +158,16 @@ Error *res_redirect(Res *res, int status, Str location);
 
 /* An open file (closed by the arena, see arena_defer, or by `owned`). Answers
  * conditional requests and byte ranges of GET and HEAD (RFC 9110 §13, §14):
- * 200, 206 also multipart/byteranges, 304, 412, 416. Uses sendfile. */
+ * 200, 206 also multipart/byteranges, 304, 412, 416. Uses sendfile.
+ *
+ * With fd -1 the content comes from `read`: exactly len bytes of it from offset
+ * on, asked for piece by piece as the client takes them (in the fiber, which may
+ * wait). When it fails, the connection is cut: the head has gone. */
+typedef Error *(*ResRead)(void *arg, uint64_t offset, char *buf, size_t len);
 typedef struct {
     int fd;
+    ResRead read;
+    void *read_arg;
     bool owned; /* close(fd) when sent */
     uint64_t size_bytes;
     int64_t modified_ms; /* for Last-Modified; 0 = none */

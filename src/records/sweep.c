@@ -5,6 +5,11 @@
  * request can be. A row whose blob is missing is only told: somebody else must
  * have removed it, and a backup may have it.
  *
+ * In a bucket, which may be shared, only folders of our own collections are
+ * looked at, and in them only objects that carry this data folder's mark and were
+ * stored before this server started: all others are left alone. Rows are not
+ * compared with it: that would be a request for every file there is.
+ *
  * A blob older than the database was left by no crash of it: somebody put
  * another database (or none, so that this one was made) beside the files. They
  * may be all that is left, so they are left alone, and told.
@@ -25,7 +30,7 @@ typedef struct {
     const Schema *schema;
     int64_t before_ms;   /* younger orphans are left alone */
     int64_t database_ms; /* when it was made: so are older ones */
-    size_t orphans, older, missing;
+    size_t orphans, older, foreign, missing;
     Arena *folder, *blob, *pages[2];
 
     const Collection *c;
@@ -75,11 +80,10 @@ static void push_names(Arena *a, const Record *r, StrList *list, size_t *cap, bo
     }
 }
 
-static Error *open_blob(Sweep *s, Str key, BlobInfo *info)
+static Error *stat_blob(Sweep *s, Str key, BlobInfo *info)
 {
-    int fd;
     arena_reset(s->blob); /* closes the one before */
-    return storage_open_blob(s->app->storage, s->blob, key, &fd, info);
+    return storage_stat(s->app->storage, s->blob, key, info);
 }
 
 /* ---- blobs without a row ---- */
@@ -111,6 +115,14 @@ static Error *enter_folder(Sweep *s, Str collection_id, Str record_id)
     return db_read(s->app->db, s->folder, names_work, s);
 }
 
+/* By a request that may still be under way. An object says so itself: its store's
+ * clock is not ours. */
+static bool is_in_use(const Sweep *s, const BlobInfo *info)
+{
+    if (info->origin != BLOB_LOCAL) return info->origin == BLOB_THIS_RUN;
+    return info->modified_ms >= s->before_ms;
+}
+
 static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_name,
                          uint64_t size_bytes)
 {
@@ -122,8 +134,12 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 
     Str key = str_printf(s->folder, "%.*s/%.*s/%.*s", STR_ARG(collection_id), STR_ARG(record_id),
                          STR_ARG(file_name));
-    err = open_blob(s, key, &info);
-    if (!err && info.modified_ms >= s->before_ms) return NULL;
+    err = stat_blob(s, key, &info);
+    if (!err && is_in_use(s, &info)) return NULL;
+    if (!err && info.origin == BLOB_FOREIGN) {
+        s->foreign++;
+        return NULL;
+    }
     if (!err && info.modified_ms < s->database_ms) {
         s->older++;
         return NULL;
@@ -190,7 +206,7 @@ static Error *check_rows(Sweep *s)
         if (err) return err;
         for (size_t i = 0; i < s->page.count; i++) {
             Str key = s->page.items[i];
-            err = open_blob(s, key, &info);
+            err = stat_blob(s, key, &info);
             if (!err || err->status != 404) continue;
             if (s->missing++ < LOGGED_MAX) log_warn("records", "file missing", LOG_STR("key", key));
         }
@@ -207,6 +223,27 @@ static int64_t database_made_ms(const Schema *schema)
     return c && datetime_parse(c->created, &ms) ? ms : INT64_MAX;
 }
 
+static Error *sweep_local(Sweep *s, Arena *a)
+{
+    Error *err = storage_walk(s->app->storage, a, visit_blob, s);
+    for (size_t i = 0; !err && i < s->schema->count; i++) {
+        s->c = s->schema->collections[i];
+        if (has_files(s->c)) err = check_rows(s);
+    }
+    return err;
+}
+
+static Error *sweep_remote(Sweep *s, Arena *a)
+{
+    Error *err = NULL;
+    for (size_t i = 0; !err && i < s->schema->count; i++) {
+        const Collection *c = s->schema->collections[i];
+        if (c->type == COLLECTION_VIEW) continue;
+        err = storage_walk_collection(s->app->storage, a, c->id, visit_blob, s);
+    }
+    return err;
+}
+
 Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphans, size_t *missing)
 {
     Sweep s = {.app = app, .schema = schema_hold(app->schema, a)};
@@ -216,14 +253,14 @@ Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphan
     s.blob = scratch(a);
     s.pages[0] = scratch(a);
     s.pages[1] = scratch(a);
-    Error *err = storage_walk(app->storage, a, visit_blob, &s);
-    for (size_t i = 0; !err && i < s.schema->count; i++) {
-        s.c = s.schema->collections[i];
-        if (has_files(s.c)) err = check_rows(&s);
-    }
+    Error *err = storage_is_remote(app->storage) ? sweep_remote(&s, a) : sweep_local(&s, a);
     if (s.orphans || s.missing) {
         log_info("records", "files swept", LOG_INT("orphans", s.orphans),
                  LOG_INT("missing", s.missing));
+    }
+    if (s.foreign) {
+        log_info("records", "objects that no record names, but others have stored, are kept",
+                 LOG_INT("count", s.foreign));
     }
     if (s.older) {
         log_warn("records", "files older than the database, which names none of them, are kept",

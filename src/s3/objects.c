@@ -114,8 +114,7 @@ static Error *check_window(Arena *a, Str key, const FetchResponse *r, uint64_t o
     uint64_t first = 0, total;
     if (r->status == 206) {
         if (!range_total(fetch_header(r, S("content-range")), &first, &total) || first != offset ||
-            offset + r->body_bytes > total ||
-            r->body_bytes != MIN((uint64_t)len, total - offset))
+            offset + r->body_bytes > total || r->body_bytes != MIN((uint64_t)len, total - offset))
             return s3_error(a, 502, "s3_rubbish", S("not the range that was asked for"));
         return read_object(a, key, r, total, out);
     }

@@ -7,17 +7,17 @@
 #include "base/random.h"
 #include "crypto/crypto.h"
 
-#define CONNECT_MS     5000
-#define STALL_MS       10000
-#define RETRY_MS       15000
-#define PAUSE_MS       200 /* the first; each next one is twice as long */
-#define PAUSE_MAX_MS   4000
-#define TRIES_MAX      6
-#define PART_BYTES     (UINT64_C(16) << 20)
-#define SCRATCH_BYTES  (96u << 20)
+#define CONNECT_MS      5000
+#define STALL_MS        10000
+#define RETRY_MS        15000
+#define PAUSE_MS        200 /* the first; each next one is twice as long */
+#define PAUSE_MAX_MS    4000
+#define TRIES_MAX       6
+#define PART_BYTES      (UINT64_C(16) << 20)
+#define SCRATCH_BYTES   (96u << 20)
 #define SLOWEST_BYTES_S (UINT64_C(32) << 10) /* what is slower in the whole is given up */
-#define CAUSE_MAX      500
-#define HOST_MAX       255
+#define CAUSE_MAX       500
+#define HOST_MAX        255
 
 /* ---- errors ---- */
 
@@ -258,8 +258,8 @@ static Error *send_once(Arena *a, const Prepared *p, FetchResponse *out)
     headers[count++] = (FetchHeader){S("authorization"), authorization};
 
     uint64_t max_bytes = call.max_bytes ? call.max_bytes : S3_ANSWER_MAX;
-    uint64_t moved = (call.body_from_fd ? call.body_len : call.body.len) +
-                     (call.to_sink ? max_bytes : 0);
+    uint64_t moved =
+        (call.body_from_fd ? call.body_len : call.body.len) + (call.to_sink ? max_bytes : 0);
     FetchRequest request = {
         .method = call.method,
         .url = p->url,

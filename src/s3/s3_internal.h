@@ -24,8 +24,8 @@ typedef struct {
 /* A request as its signature sees it. */
 typedef struct {
     const char *method;
-    Str path;  /* percent-encoded, as sent */
-    Str query; /* s3_query()'s */
+    Str path;                   /* percent-encoded, as sent */
+    Str query;                  /* s3_query()'s */
     const FetchHeader *headers; /* lower case, sorted by name; host is among them */
     size_t header_count;
     Str payload_hash; /* hex, or UNSIGNED-PAYLOAD */

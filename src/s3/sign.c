@@ -95,8 +95,7 @@ Str s3_authorization(Arena *a, const S3Keys *keys, const S3Signing *r)
         hmac_sha256(bytes(key), steps[i], hash);
         memcpy(key, hash, sizeof(key));
     }
-    return str_printf(a,
-                      "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%.*s",
+    return str_printf(a, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s,SignedHeaders=%.*s,Signature=%.*s",
                       STR_ARG(keys->access_key), STR_ARG(scope), STR_ARG(names),
                       STR_ARG(hex_encode(a, bytes(key))));
 }

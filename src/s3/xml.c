@@ -11,7 +11,7 @@
 
 #include <expat.h>
 
-#define DEPTH_MAX 8
+#define DEPTH_MAX      8
 #define PATH_MAX_BYTES 128
 #define TEXT_MAX_BYTES 8192
 

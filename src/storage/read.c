@@ -102,11 +102,8 @@ static bool is_missing(int error)
            error == ENAMETOOLONG || error == EINVAL;
 }
 
-Error *storage_open_blob(Storage *s, Arena *a, Str key, int *fd, BlobInfo *info)
+Error *local_open(Storage *s, Arena *a, Str key, int *fd, BlobInfo *info)
 {
-    Key parsed;
-    if (!key_parse(key, false, &parsed)) return error_status(a, 404);
-
     OpenJob *job = arena_new(a, OpenJob, 1);
     job->s = s;
     memcpy(job->path, key.ptr, key.len);
@@ -122,9 +119,20 @@ Error *storage_open_blob(Storage *s, Arena *a, Str key, int *fd, BlobInfo *info)
     if (job->result.error) return error_errno(a, job->result.error, job->result.operation, key);
 
     arena_defer(a, close_fd, &job->fd);
+    info->origin = BLOB_LOCAL;
     info->size_bytes = (uint64_t)job->st.st_size;
     info->modified_ms = (int64_t)job->st.st_mtim.tv_sec * 1000 + job->st.st_mtim.tv_nsec / 1000000;
     read_attributes(a, str_make(job->sidecar, job->sidecar_len), info);
     *fd = job->fd;
     return NULL;
+}
+
+Error *storage_open_blob(Storage *s, Arena *a, Str key, int *fd, BlobInfo *info)
+{
+    Key parsed;
+    if (!key_parse(key, false, &parsed)) return error_status(a, 404);
+    S3 *s3;
+    Error *err = remote_hold(s, a, &s3);
+    if (err) return err;
+    return s3 ? remote_to_file(s, s3, a, key, fd, info) : local_open(s, a, key, fd, info);
 }

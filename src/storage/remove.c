@@ -103,9 +103,13 @@ static Error *remove_and_wait(Storage *s, Arena *a, Str key, bool is_prefix)
 {
     RemoveJob *job = arena_new(a, RemoveJob, 1);
     if (!key_parse(key, is_prefix, &job->key)) return NULL; /* no blob has such a key */
+    S3 *s3;
+    Error *err = remote_hold(s, a, &s3);
+    if (err) return err;
+    if (s3) return remote_remove(s3, a, key, is_prefix);
     job->s = s;
     job->is_prefix = is_prefix;
-    Error *err = await_work(s->workers, a, run_remove, job);
+    err = await_work(s->workers, a, run_remove, job);
     if (err) return err;
     if (job->result.error) return error_errno(a, job->result.error, job->result.operation, key);
     return NULL;
@@ -150,6 +154,10 @@ static void remove_later(Storage *s, Str key, bool is_prefix)
     if (!job || !key_parse(key, is_prefix, &job->key)) {
         log_warn("storage", job ? "not a key to remove" : "no memory to remove",
                  LOG_STR("key", key));
+        free(job);
+        return;
+    }
+    if (remote_remove_later(s, key, is_prefix)) {
         free(job);
         return;
     }

@@ -1,6 +1,7 @@
 /* storage_internal.h - what the files of storage/ share.
  *
  *     <dir>/.tmp/<random>                           being written
+ *     <dir>/.site                                   whose objects in a bucket are ours
  *     <dir>/<collection>/<record>/<name>            a blob
  *     <dir>/<collection>/<record>/<name>.attrs      its sidecar
  *     <dir>/<collection>/<record>/thumbs_<name>/…   made from it
@@ -14,6 +15,7 @@
 #include "storage/storage.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define KEY_MAX_BYTES     1024
 #define KEY_SEGMENTS_MAX  8
@@ -23,11 +25,24 @@
 #define THUMBS_PREFIX     "thumbs_"
 #define TEMP_FOLDER       ".tmp"
 
+#define SITE_LETTERS 16
+#define RUN_LETTERS  8
+
 struct Storage {
     int root; /* the storage folder */
     int temp; /* its .tmp folder */
     Workers *workers;
-    pthread_mutex_t lock; /* guards `pending` */
+    /* Told by storage_follow(); without it `outgoing` is NULL. */
+    Outgoing *outgoing;
+    StorageSource source;
+    Workers *removers; /* of objects: a dead S3 server holds no other work */
+    char site[SITE_LETTERS + 1], run[RUN_LETTERS + 1];
+    pthread_mutex_t remote_lock; /* guards `s3` and `broken` */
+    S3 *s3;                      /* NULL: local */
+    bool broken;                 /* settings that no client can be made of */
+    _Atomic uint64_t seen;       /* version of the settings that these are of */
+    _Atomic bool remote;         /* s3 || broken */
+    pthread_mutex_t lock;        /* guards `pending` */
     pthread_cond_t idle;
     size_t pending; /* background removals not done yet */
 };
@@ -46,6 +61,28 @@ bool key_parse(Str text, bool is_prefix, Key *out);
 
 /* Opens the folder of a key; -1 and errno. An empty path is the root. */
 int folder_open(const Storage *s, const char *path);
+
+/* ---- remote.c, remote_remove.c ---- */
+
+/* The client that blobs go through now; NULL: local disk. Released with `a`. */
+MUST_CHECK Error *remote_hold(Storage *s, Arena *a, S3 **out);
+/* The mark of an object that we store: "<site>-<run>". */
+Str remote_mark(const Storage *s, Arena *a);
+/* S3's errors as storage.h promises them. */
+Error *remote_error(Arena *a, Error *err);
+void remote_info(const Storage *s, Arena *a, const S3Object *object, BlobInfo *info);
+
+MUST_CHECK Error *remote_put(Storage *s, S3 *s3, Arena *a, Str key, int fd, Str memory,
+                             uint64_t size_bytes, Str content_type, Str original_name);
+MUST_CHECK Error *remote_to_file(Storage *s, S3 *s3, Arena *a, Str key, int *fd, BlobInfo *info);
+MUST_CHECK Error *remote_walk(S3 *s3, Arena *a, Str collection_id, BlobVisit visit, void *arg);
+MUST_CHECK Error *remote_remove(S3 *s3, Arena *a, Str key, bool is_prefix);
+/* False: local disk it is. */
+bool remote_remove_later(Storage *s, Str key, bool is_prefix);
+
+/* ---- read.c ---- */
+
+MUST_CHECK Error *local_open(Storage *s, Arena *a, Str key, int *fd, BlobInfo *info);
 
 /* What a job could not do: errno and the name of the call. */
 typedef struct {

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
     Storage *s;
     DIR *dir[LEVELS];
+    int first_level;                       /* 1: one collection's folder, whose name[0] is set */
     int level;                             /* of the innermost open folder; -1 when all is done */
     char name[LEVELS][NAME_MAX_BYTES + 1]; /* of the entry being looked at */
     WalkEntry *entries;
@@ -95,23 +96,25 @@ static void run_fill(void *arg)
 {
     Cursor *c = arg;
     c->count = 0;
-    while (c->level >= 0 && c->count < BATCH_ENTRIES) {
+    while (c->level >= c->first_level && c->count < BATCH_ENTRIES) {
         if (!advance(c)) return;
     }
 }
 
-Error *storage_walk(Storage *s, Arena *a, BlobVisit visit, void *arg)
+static Error *walk_local(Storage *s, Arena *a, const char *collection, BlobVisit visit, void *arg)
 {
     Cursor *c = arena_new(a, Cursor, 1);
     c->s = s;
-    c->level = -1;
+    c->first_level = collection ? 1 : 0;
+    c->level = c->first_level - 1;
+    if (collection) memcpy(c->name[0], collection, strlen(collection) + 1);
     c->entries = arena_new(a, WalkEntry, BATCH_ENTRIES);
     arena_defer(a, cursor_close, c);
 
-    Error *err = descend(c, s->root, ".")
+    Error *err = descend(c, s->root, collection ? collection : ".")
                      ? NULL
                      : error_errno(a, c->result.error, c->result.operation, S("storage"));
-    while (!err && c->level >= 0) {
+    while (!err && c->level >= c->first_level) {
         err = await_work(s->workers, a, run_fill, c);
         if (!err && c->result.error) {
             err = error_errno(a, c->result.error, c->result.operation, S("storage"));
@@ -124,4 +127,22 @@ Error *storage_walk(Storage *s, Arena *a, BlobVisit visit, void *arg)
     }
     cursor_close(c);
     return err;
+}
+
+Error *storage_walk(Storage *s, Arena *a, BlobVisit visit, void *arg)
+{
+    S3 *s3;
+    Error *err = remote_hold(s, a, &s3);
+    if (err) return err;
+    return s3 ? remote_walk(s3, a, S(""), visit, arg) : walk_local(s, a, NULL, visit, arg);
+}
+
+Error *storage_walk_collection(Storage *s, Arena *a, Str collection_id, BlobVisit visit, void *arg)
+{
+    Key key;
+    S3 *s3;
+    Error *err = remote_hold(s, a, &s3);
+    if (err || !key_parse(collection_id, false, &key) || key.folder[0]) return err;
+    return s3 ? remote_walk(s3, a, collection_id, visit, arg)
+              : walk_local(s, a, key.name, visit, arg);
 }

@@ -238,6 +238,11 @@ Error *storage_put(Storage *s, Arena *a, Str key, int fd, Str memory, uint64_t s
     if (!key_parse(key, false, &job->key)) {
         return error_cause(a, error_status(a, 400), "storage: bad key %.*s", STR_ARG(key));
     }
+    S3 *s3;
+    Error *err = remote_hold(s, a, &s3);
+    if (err) return err;
+    if (s3) return remote_put(s, s3, a, key, fd, memory, size_bytes, content_type, original_name);
+
     job->s = s;
     job->fd = fd;
     job->memory = memory;
@@ -248,7 +253,7 @@ Error *storage_put(Storage *s, Arena *a, Str key, int fd, Str memory, uint64_t s
     }
     if (fd >= 0) job->buffer = arena_bytes(a, COPY_BYTES);
 
-    Error *err = await_work(s->workers, a, run_put, job);
+    err = await_work(s->workers, a, run_put, job);
     if (err) return err;
     if (job->result.error) return error_errno(a, job->result.error, job->result.operation, key);
     return NULL;
