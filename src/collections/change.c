@@ -159,6 +159,7 @@ typedef struct {
     bool update;
     Str view_fault; /* what trying the view's query said; empty = nothing */
     Collection *saved;
+    Json **changes; /* it is only tried, and this is the result; else NULL */
 } Save;
 
 static Error *save_check(const Save *save, Tx *tx, const Schema *schema, Collection *c,
@@ -205,7 +206,7 @@ static Error *save_work(Tx *tx, void *arg)
     err = schema_views_settle(save->app->schema, tx, notes);
     if (err) return err;
     save->saved = c;
-    return NULL;
+    return save->changes ? plan_undo(save->app, tx, save->changes) : NULL;
 }
 
 /* The query that this save gives a view; empty when it is none, or has none. */
@@ -235,7 +236,8 @@ static Error *save_try(Save *save, Arena *a)
 static Error *save(Save *save, Arena *a)
 {
     Error *err = save_try(save, a);
-    return err ? err : db_write_alone(save->app->db, a, 0, save_work, save);
+    uint32_t limit_ms = save->changes ? PLAN_MS : 0;
+    return err ? err : db_write_alone(save->app->db, a, limit_ms, save_work, save);
 }
 
 Error *collection_create(App *app, Arena *a, const Json *json, Collection **out)
@@ -253,6 +255,16 @@ Error *collection_update(App *app, Arena *a, Str target, Str if_match, const Jso
     Error *err = save(&s, a);
     *out = s.saved;
     return explain(a, err, S("Failed to update collection."));
+}
+
+Error *collection_save_try(App *app, Arena *a, Str target, const Json *json, Json **changes)
+{
+    Save s = {
+        .app = app, .json = json, .target = target, .update = target.len > 0, .changes = changes};
+    Error *err = save(&s, a);
+    if (plan_is_undone(err)) return NULL;
+    return explain(
+        a, err, s.update ? S("Failed to update collection.") : S("Failed to create collection."));
 }
 
 /* ---- delete ---- */

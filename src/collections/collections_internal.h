@@ -51,6 +51,20 @@ MUST_CHECK Error *collection_imagine(App *app, Arena *a, const Schema *schema, c
 MUST_CHECK Error *collection_check_text(App *app, Arena *a, const Schema *schema,
                                         const RequestInfo *info, const Json *body, Json **out);
 
+/* plan.c, diff.c */
+MUST_CHECK Error *collection_plan(App *app, Arena *a, const Json *body, Json **out);
+Json *schema_diff(Arena *a, const Schema *was, const Schema *now);
+/* The change itself, rolled back; *changes is what it would have done. For so
+ * long at most all writers wait. */
+#define PLAN_MS 2000
+MUST_CHECK Error *collection_save_try(App *app, Arena *a, Str target, const Json *json,
+                                      Json **changes);
+MUST_CHECK Error *collections_import_try(App *app, Arena *a, const Json *body, Json **changes);
+/* Ends a transaction that was only a try: notes what it changed, then is an
+ * error that undoes it all. */
+Error *plan_undo(App *app, Tx *tx, Json **changes);
+bool plan_is_undone(const Error *err);
+
 /* ---- views.c ---- */
 
 /* How long a query may take to show its first rows: in a read nobody waits for,

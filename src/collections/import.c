@@ -19,6 +19,7 @@ typedef struct {
     const Schema *after;  /* as it is going to be */
     const Json *list;
     bool delete_missing;
+    Json **changes; /* it is only tried, and this is the result; else NULL */
     Item *items;
     size_t count;
 } Import;
@@ -261,7 +262,8 @@ static Error *import_work(Tx *tx, void *arg)
     if (!err) err = check_rules(im, tx);
     if (!err) err = check_kept(im);
     if (err) return err;
-    return schema_views_settle(im->app->schema, tx, notes);
+    err = schema_views_settle(im->app->schema, tx, notes);
+    return err || !im->changes ? err : plan_undo(im->app, tx, im->changes);
 }
 
 /* ---- the request ---- */
@@ -278,7 +280,7 @@ static Error *import_failure(Arena *a, Error *err)
     return error_summary(shown, S("Failed to import collections."));
 }
 
-Error *collections_import(App *app, Arena *a, const Json *body)
+static Error *import(App *app, Arena *a, const Json *body, Json **changes)
 {
     const Json *list = json_get(body, S("collections"));
     if (json_count(list) == 0)
@@ -289,6 +291,18 @@ Error *collections_import(App *app, Arena *a, const Json *body)
 
     Import im = {.app = app,
                  .list = list,
+                 .changes = changes,
                  .delete_missing = json_bool(json_get(body, S("deleteMissing")), false)};
-    return import_failure(a, db_write_alone(app->db, a, 0, import_work, &im));
+    Error *err = db_write_alone(app->db, a, changes ? PLAN_MS : 0, import_work, &im);
+    return plan_is_undone(err) ? NULL : import_failure(a, err);
+}
+
+Error *collections_import(App *app, Arena *a, const Json *body)
+{
+    return import(app, a, body, NULL);
+}
+
+Error *collections_import_try(App *app, Arena *a, const Json *body, Json **changes)
+{
+    return import(app, a, body, changes);
 }

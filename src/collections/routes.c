@@ -284,6 +284,26 @@ static Error *handle_check_rule(Req *req, Res *res)
     return res_json(res, 200, answer);
 }
 
+/* POST /api/collections/meta/plan
+ *
+ *   body  {"collection": {…}} as for a create, or with its id an update; or
+ *          {"collections": […], "deleteMissing"} as for an import
+ *   200   {"valid", "errors", "changes": […], "counted"}; nothing is applied
+ *   400   neither was sent
+ */
+static Error *handle_plan(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+    const Json *body;
+    err = read_body(req, IMPORT_BODY_BYTES, &body);
+    if (err) return err;
+    Json *answer;
+    err = collection_plan(req_context(req)->app, req->arena, body, &answer);
+    if (err) return error_summary(err, S("An error occurred while validating the submitted data."));
+    return res_json(res, 200, answer);
+}
+
 const Route collection_routes[] = {
     {"GET",    "/api/collections",                       handle_list,       0, NULL},
     {"POST",   "/api/collections",                       handle_create,     0, NULL},
@@ -291,6 +311,7 @@ const Route collection_routes[] = {
     {"GET",    "/api/collections/meta/scaffolds",        handle_scaffolds,  0, NULL},
     {"GET",    "/api/collections/meta/oauth2-providers", handle_providers,  0, NULL},
     {"POST",   "/api/collections/meta/dry-run-view",     handle_dry_run,    0, NULL},
+    {"POST",   "/api/collections/meta/plan",             handle_plan,       0, NULL},
     {"POST",   "/api/collections/meta/check-rule",       handle_check_rule, 0, NULL},
     {"GET",    "/api/collections/{collection}",          handle_view,       0, NULL},
     {"PATCH",  "/api/collections/{collection}",          handle_update,     0, NULL},

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EventSource } from './eventsource.mjs';
-import { autodates, startServer, text, until } from './server.mjs';
+import { autodates, sleep, startServer, text, until } from './server.mjs';
 
 globalThis.EventSource = EventSource;
 
@@ -25,6 +25,7 @@ const ok = async (method, path, body, headers) => {
 test('everything here is for superusers', async () => {
   const endpoints = [
     ['POST', '/api/collections/meta/check-rule'],
+    ['POST', '/api/collections/meta/plan'],
     ['POST', '/api/collections/users/import'],
     ['POST', '/api/collections/users/delete-many'],
     ['GET', '/api/collections/users/records/x/sessions'],
@@ -208,20 +209,67 @@ test('the sessions of a user are shown and ended', async () => {
   const known = await ok('GET', `${path}/sessions`);
   assert.deepEqual([known.origins.length, known.externalAuths, known.otps, known.mfas, known.tokenSeconds], [1, [], [], [], 432000]);
   assert.match(known.origins[0].fingerprint, /^\w+$/);
-  let ended = 0, clientId = '';
-  const source = new EventSource(`${server.url}/api/realtime`);
-  source.onerror = () => { ended = Date.now(); };
-  source.addEventListener('PB_CONNECT', (e) => { clientId = e.lastEventId; });
-  await until(() => clientId);
-  const subscribed = await server.request('POST', '/api/realtime', { body: { clientId, subscriptions: [`users/${made.id}`] }, headers: { Authorization: user.authStore.token } });
-  assert.equal(subscribed.status, 204);
-  const started = Date.now();
+  // a stream of theirs hears nothing any more that was for them alone
+  const heard = [];
+  await user.collection('users').subscribe(made.id, (e) => heard.push(e.record.name));
+  await admin.collection('users').update(made.id, { name: 'before' });
+  await until(() => heard.length === 1);
   assert.equal((await call('POST', `${path}/end-sessions`)).status, 204);
-  await until(() => ended, 3000);
-  assert.ok(ended - started <= 1000);
+  await admin.collection('users').update(made.id, { name: 'after' });
+  await sleep(300);
+  assert.deepEqual(heard, ['before']);
+  await user.realtime.disconnect?.();
   await assert.rejects(user.collection('users').authRefresh(), (err) => err.status === 401);
   await server.client().collection('users').authWithPassword('s@example.com', 'password-1');
   assert.equal((await call('POST', '/api/collections/users/records/nope/end-sessions')).status, 404);
   assert.equal((await call('GET', '/api/collections/users/records/nope/sessions')).status, 404);
   assert.equal((await call('GET', '/api/collections/notes/records/nope/sessions')).status, 400);
+});
+
+// ---- plan ----
+
+test('a plan says what a change would do, and does nothing', async () => {
+  const made = await admin.collections.create({ name: 'shelf', fields: [text('title'), text('note'), { name: 'n', type: 'number' },
+    { name: 'tags', type: 'select', values: ['a', 'b', 'c'], maxSelect: 3 }, ...autodates], indexes: ['CREATE INDEX idx_shelf_title ON shelf (title)'] });
+  await admin.collections.create({ name: 'shelf_view', type: 'view', viewQuery: 'SELECT id, title FROM shelf' });
+  for (const data of [{ title: 'a', note: 'x', tags: ['a', 'b'] }, { title: 'b', note: 'y', tags: ['c'] }, { title: 'c', n: 3 }]) await admin.collection('shelf').create(data);
+  const before_ = JSON.stringify(await admin.collections.getFullList());
+  const plan = (body) => ok('POST', '/api/collections/meta/plan', body);
+  const short = (p) => p.changes.map((c) => [c.collection, c.kind, c.name, c.loses].filter((x) => x !== undefined).join(' '));
+  const fields = made.fields.filter((f) => f.name !== 'note')
+    .map((f) => (f.name === 'n' ? { ...f, name: 'count', min: 1 } : f.name === 'tags' ? { ...f, maxSelect: 1 } : f));
+  const update = await plan({ collection: { ...made, name: 'shelves', listRule: '', fields: [...fields, text('extra')], indexes: ['CREATE UNIQUE INDEX idx_shelf_n ON shelves (title)'] } });
+  assert.deepEqual([update.valid, update.counted, update.errors], [true, true, {}]);
+  assert.deepEqual(short(update).sort(), ['shelf_view view_changed shelf_view', 'shelves collection_renamed shelves', 'shelves field_added extra', 'shelves field_changed count',
+    'shelves field_changed tags 1', 'shelves field_removed note 2', 'shelves field_renamed count', 'shelves index_added idx_shelf_n', 'shelves index_removed idx_shelf_title', 'shelves rule_changed listRule']);
+  const rule = update.changes.find((c) => c.kind === 'rule_changed');
+  assert.deepEqual([rule.from, rule.to], [null, '']);
+  const tags = update.changes.find((c) => c.name === 'tags');
+  assert.deepEqual([tags.from, tags.to], [{ maxSelect: 3 }, { maxSelect: 1 }]);
+
+  // errors are those of the real endpoint
+  const bad = { ...made, fields: [...made.fields.map((f) => (f.name === 'title' ? { ...f, type: 'number' } : f)), text('id')], updateRule: 'nope = 1' };
+  const real = await call('PATCH', `/api/collections/${made.id}`, bad);
+  const wrong = await plan({ collection: bad });
+  assert.deepEqual([wrong.valid, wrong.errors, wrong.message, wrong.changes], [false, real.json.data, real.json.message, []]);
+  // a view that would break
+  const broken = await plan({ collection: { ...made, fields: made.fields.filter((f) => f.name !== 'title'), indexes: [] } });
+  assert.equal(broken.valid, false);
+  assert.match(broken.message, /shelf_view/);
+  // a new one
+  const created = await plan({ collection: { name: 'brand_new', type: 'base', fields: [text('a')] } });
+  assert.deepEqual(short(created), ['brand_new collection_added brand_new']);
+  assert.equal((await plan({ collection: { name: 'shelf', type: 'base' } })).errors.name.code, 'validation_collection_name_exists');
+  // an import
+  const imported = await plan({ collections: [{ ...made, fields: made.fields.filter((f) => f.name !== 'note') }, { name: 'brand_new', type: 'base' }], deleteMissing: true });
+  assert.equal(imported.valid, true, JSON.stringify(imported));
+  const lines = short(imported);
+  for (const line of ['shelf field_removed note 2', 'brand_new collection_added brand_new', 'goods collection_removed goods 503']) assert.ok(lines.includes(line), `${line} in ${lines}`);
+  const none = await call('POST', '/api/collections/meta/plan', {});
+  assert.deepEqual([none.status, Object.keys(none.json.data)], [400, ['collection']]);
+
+  assert.equal(JSON.stringify(await admin.collections.getFullList()), before_);
+  assert.equal((await admin.collection('shelf').getFullList({ filter: 'note != ""' })).length, 2);
+  // and the change itself still works
+  await admin.collections.update(made.id, { name: 'shelves', fields });
 });
