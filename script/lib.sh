@@ -53,7 +53,8 @@ BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libssl-dev
     zlib1g-dev libbrotli-dev libpcre2-dev libmagic-dev libcrypt-dev
     libcurl4-openssl-dev libexpat1-dev)
 TEST_PACKAGES=(libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy curl strace
-    chromium fonts-dejavu-core procps ccache faketime util-linux mount)
+    chromium fonts-dejavu-core procps ccache faketime util-linux mount
+    libvips42 libvips-tools)
 
 # build_in FOLDER MESON_OPTIONS...: configures once, then compiles.
 build_in() {
