@@ -11,6 +11,7 @@
 #include "app/supervisor.h"
 
 #include "app/commands.h"
+#include "app/keepers.h"
 #include "app/listen.h"
 #include "app/privileges.h"
 #include "app/worker.h"
@@ -31,6 +32,7 @@
 
 typedef struct {
     WorkerPlan plan;
+    Keepers keepers;
     Arena *arena;
     pid_t pid;                                      /* 0 = no worker now */
     uint64_t started_ms, restart_at_ms, kill_at_ms; /* 0 = not planned */
@@ -114,7 +116,10 @@ static void workers_reap(Supervisor *s)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == s->pid) worker_ended(s, status);
+        if (pid == s->pid)
+            worker_ended(s, status);
+        else
+            keeper_ended(&s->keepers, pid, status);
     }
 }
 
@@ -140,6 +145,7 @@ static void due_work(Supervisor *s)
         (void)kill(s->pid, SIGKILL);
         s->kill_at_ms = now_ms + STOP_MAX_MS;
     }
+    if (!s->stopping) keepers_start_due(&s->keepers);
 }
 
 /* Until the next thing that is due; a second when nothing is. */
@@ -157,6 +163,7 @@ static int supervise(Supervisor *s)
     sigset_t set;
     signals_of_interest(&set);
     worker_fork(s);
+    keepers_start_due(&s->keepers);
     while (!s->done) {
         struct timespec wait = time_to_wait(s);
         switch (sigtimedwait(&set, NULL, &wait)) {
@@ -172,6 +179,7 @@ static int supervise(Supervisor *s)
         }
         if (!s->done) due_work(s);
     }
+    keepers_stop(&s->keepers);
     return s->exit_code;
 }
 
@@ -203,6 +211,7 @@ int supervisor_run(Arena *a, const Options *o)
 
     Supervisor s = {.arena = a};
     Error *err = prepare(a, o, &s.plan);
+    if (!err) err = keepers_open(a, &s.plan, &s.keepers);
     if (err) {
         complain(a, err);
         return 1;

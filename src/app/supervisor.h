@@ -2,7 +2,8 @@
  *
  *     croft serve
  *      └─ supervisor   binds, forks, waits; parses nothing, serves nothing
- *          └─ worker   everything else (worker.h)
+ *          ├─ worker   everything else (worker.h)
+ *          └─ keepers  thumbnails, one or two (images/images.h)
  *
  * When the worker dies, another one is forked at once; the listening sockets
  * stay open, so visitors wait a moment instead of being refused. When it keeps

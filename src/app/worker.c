@@ -17,6 +17,7 @@
 #include "app/site.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "files/files.h"
 #include "jobs/jobs.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ typedef struct {
     const WorkerPlan *plan;
     Arena *arena;
     Site site;
+    Images *images;
     Loop *loops[THREADS_MAX];
     pthread_t threads[THREADS_MAX];
     int loop_count, thread_count;
@@ -142,12 +144,22 @@ static Error *threads_start(Worker *w)
     return NULL;
 }
 
+static Error *thumbs_start(Worker *w)
+{
+    const WorkerPlan *plan = w->plan;
+    Error *err = images_create(w->arena, plan->image_lines, plan->image_line_count, &w->images);
+    if (err) return err;
+    return thumbs_create(w->arena, w->images, &w->site.app.thumbs);
+}
+
 static Error *start(Worker *w)
 {
     const Options *o = w->plan->options;
     Error *err = confine(w->arena, w->plan);
     if (err) return err;
     err = site_open(w->arena, o->dir, w->plan->listeners.count, &w->site);
+    if (err) return err;
+    err = thumbs_start(w);
     if (err) return err;
     err = server_create(w);
     if (err) return err;
@@ -221,6 +233,8 @@ static void stop(Worker *w)
     if (w->server) http_server_destroy(w->server);
     for (int i = 0; i < w->loop_count; i++)
         loop_destroy(w->loops[i]);
+    thumbs_destroy(w->site.app.thumbs);
+    images_destroy(w->images);
     site_close(&w->site);
 }
 

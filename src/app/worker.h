@@ -5,6 +5,7 @@
 #include "app/listen.h"
 #include "app/options.h"
 #include "app/privileges.h"
+#include "images/images.h"
 
 #include <sys/types.h>
 
@@ -13,6 +14,8 @@ typedef struct {
     const Options *options;
     Listeners listeners;
     RunAs run_as;
+    int image_lines[IMAGE_KEEPERS_MAX]; /* where thumbnails are asked for */
+    int image_line_count;
     pid_t supervisor_pid;
     bool is_first; /* not a replacement of one that died: prints the greeting */
 } WorkerPlan;

@@ -23,6 +23,11 @@ static Error *find_place(Tx *tx, void *arg)
 }
 
 typedef struct {
+    Req *req;
+    PlaceWork work;
+} Download;
+
+typedef struct {
     const Schema *schema;
     const Collection *collection;
     Str record_id;
@@ -89,33 +94,61 @@ static Error *read_blob(void *arg, uint64_t offset, char *buf, size_t len)
     return blob_read(arg, offset, buf, len);
 }
 
-static Error *file_send(Req *req, Res *res, const FilePlace *place, Str name)
+/* Does the record still show this file? Whoever removed it meanwhile has removed
+ * its thumbnails before ours was there. */
+static Error *still_there(void *arg, bool *is_there)
 {
-    Arena *a = req->arena;
-    Str key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id), STR_ARG(place->origin_id),
-                         STR_ARG(name));
-    Blob *blob;
-    BlobInfo info;
-    bool whole = !req->is_head && req_header(req, S("range")).len == 0;
-    Error *err = storage_blob(req_context(req)->app->storage, a, key, whole ? 0 : BLOB_INFO_ONLY,
-                              &blob, &info);
+    Download *d = arg;
+    Error *err = db_read(req_context(d->req)->app->db, d->req->arena, find_place, &d->work);
+    *is_there = !err;
+    return err && err->status != 404 ? err : NULL;
+}
+
+/* The thumbnail that was asked for, or the file; *name is what it is called then. */
+static Error *file_open(Download *d, Str *name, OpenFile *out)
+{
+    Arena *a = d->req->arena;
+    const App *app = req_context(d->req)->app;
+    const FilePlace *place = &d->work.place;
+    *name = d->work.name;
+    out->key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id),
+                          STR_ARG(place->origin_id), STR_ARG(*name));
+    bool is_whole = !d->req->is_head && req_header(d->req, S("range")).len == 0;
+    out->flags = is_whole ? 0 : BLOB_INFO_ONLY;
+    Str size = req_query(d->req, S("thumb"));
+    if (!thumb_is_listed(place->field, size))
+        return storage_blob(app->storage, a, out->key, out->flags, &out->blob, &out->info);
+
+    bool is_thumb;
+    Error *err = thumb_open(app->thumbs, app->storage, a, size, still_there, d, out, &is_thumb);
+    if (!err && is_thumb) *name = str_printf(a, "%.*s_%.*s", STR_ARG(size), STR_ARG(*name));
+    return err;
+}
+
+static Error *file_send(Download *d, Res *res)
+{
+    Req *req = d->req;
+    Str name;
+    OpenFile file;
+    Error *err = file_open(d, &name, &file);
     if (err) return err;
 
-    bool is_inline = file_is_inline(info.content_type) && !is_true(req_query(req, S("download")));
-    res_header(res, S("Content-Disposition"), file_disposition(a, name, is_inline));
+    const BlobInfo *info = &file.info;
+    bool is_inline = file_is_inline(info->content_type) && !is_true(req_query(req, S("download")));
+    res_header(res, S("Content-Disposition"), file_disposition(req->arena, name, is_inline));
     res_header(res, S("Content-Security-Policy"),
                S("default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox"));
     res_header(res, S("Cache-Control"), S("max-age=2592000, stale-while-revalidate=86400"));
     res_header_remove(res, S("X-Frame-Options"));
-    ResFile file = {
-        .fd = blob_fd(blob),
+    ResFile answer = {
+        .fd = blob_fd(file.blob),
         .read = read_blob,
-        .read_arg = blob,
-        .size_bytes = info.size_bytes,
-        .modified_ms = info.modified_ms,
-        .content_type = file_content_type(name, info.content_type),
+        .read_arg = file.blob,
+        .size_bytes = info->size_bytes,
+        .modified_ms = info->modified_ms,
+        .content_type = file_content_type(name, info->content_type),
     };
-    return res_file(res, &file);
+    return res_file(res, &answer);
 }
 
 static Error *download(Req *req, Res *res)
@@ -125,22 +158,25 @@ static Error *download(Req *req, Res *res)
     Error *err = req_collection(req, S(""), &c);
     if (err) return err;
 
-    PlaceWork work = {.schema = cx->schema,
-                      .collection = c,
-                      .record_id = req_param(req, "record"),
-                      .name = req_param(req, "name")};
-    err = db_read(cx->app->db, req->arena, find_place, &work);
+    Download d = {
+        .req = req,
+        .work = {.schema = cx->schema,
+                 .collection = c,
+                 .record_id = req_param(req, "record"),
+                 .name = req_param(req, "name")}
+    };
+    err = db_read(cx->app->db, req->arena, find_place, &d.work);
     if (err) return err;
-    if (work.place.field->is_protected) {
-        err = protection_check(req, c, work.record_id);
+    if (d.work.place.field->is_protected) {
+        err = protection_check(req, c, d.work.record_id);
         if (err) return err;
     }
-    return file_send(req, res, &work.place, work.name);
+    return file_send(&d, res);
 }
 
 /* GET /api/files/{collection}/{record}/{name}
  *
- *   query  download=1 as an attachment; token= for protected files
+ *   query  download=1 as an attachment; token= for protected files; thumb= a size
  *   200    the file, 206 a range of it, 304 not modified
  *   404    anything else
  *   503    the file is in S3, which cannot be reached

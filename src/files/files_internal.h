@@ -1,4 +1,5 @@
-/* files_internal.h - finding the record and field behind a download's name. */
+/* files_internal.h - finding the record and field behind a download's name, and
+ * the thumbnail of a file. */
 #ifndef CROFT_FILES_INTERNAL_H
 #define CROFT_FILES_INTERNAL_H
 
@@ -19,6 +20,34 @@ MUST_CHECK Error *file_place_find(Tx *tx, const Schema *schema, const Collection
 
 /* Does this value (one name, or a JSON list of names) hold `name`? */
 bool file_value_holds(Arena *a, const Field *field, Str value, Str name);
+
+/* ---- thumbs.c ---- */
+
+/* A blob to send: what was asked for (key, flags of storage_blob()), what it is. */
+typedef struct {
+    Str key;
+    unsigned flags;
+    Blob *blob;
+    BlobInfo info;
+} OpenFile;
+
+/* Is a stored blob still what a record shows? Asked after a thumbnail was stored. */
+typedef Error *(*StillThere)(void *arg, bool *is_there);
+
+/* Is this a size that may be asked of the field? */
+bool thumb_is_listed(const Field *field, Str size);
+
+/* "<c>/<r>/photo.png", "100x50" -> "<c>/<r>/thumbs_photo.png/100x50_photo.png" */
+Str thumb_key(Arena *a, Str key, Str size);
+
+/* Opens the thumbnail of the blob out->key, making it first when it has not been
+ * made yet; where that is impossible or failed, the blob itself. `*is_thumb` tells
+ * which. 404 when the blob is missing. `thumbs` may be NULL: then only what exists
+ * is found. */
+MUST_CHECK Error *thumb_open(Thumbs *thumbs, Storage *storage, Arena *a, Str size,
+                             StillThere still_there, void *arg, OpenFile *out, bool *is_thumb);
+
+/* ---- headers.c ---- */
 
 /* The response's Content-Type and Content-Disposition (api: files §4.1). */
 Str file_content_type(Str name, Str stored_type);

@@ -49,6 +49,16 @@ export async function until(what, ms = 5000, step = 20) {
   }
 }
 
+/** The children of a process: [{pid, name}]; none when it is gone. */
+export function children(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean)
+      .map((child) => ({ pid: Number(child), name: readFileSync(`/proc/${child}/comm`, 'utf8').trim() }));
+  } catch {
+    return [];
+  }
+}
+
 /** Runs croft to its end: {status, stdout, stderr}. */
 export function run(args, { input, env } = {}) {
   try {
@@ -99,14 +109,9 @@ export async function startServer(options = {}) {
     /** One request with Node's own client: {status, headers, body, json}. */
     request: (method, path, more) => request(port, method, path, more),
     raw: (text, more) => raw(port, text, more),
-    /** Process ids of the workers: the supervisor's children. */
-    workers() {
-      try {
-        return readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
-      } catch {
-        return [];
-      }
-    },
+    /** Process ids of the workers, and of the image processes: the supervisor's children. */
+    workers: () => children(child.pid).filter((p) => !p.name.startsWith('croft-image')).map((p) => p.pid),
+    imageKeepers: () => children(child.pid).filter((p) => p.name === 'croft-images').map((p) => p.pid),
     /** Stops gently; removes the folder unless it was given or is kept. */
     async stop({ signal = 'SIGTERM', keep = !!options.dir } = {}) {
       child.ref();
@@ -121,7 +126,7 @@ export async function startServer(options = {}) {
   child.stdout.unref();
   child.stderr.unref();
   process.once('exit', () => {
-    for (const pid of [...server.workers(), child.pid]) {
+    for (const pid of [...children(child.pid).map((p) => p.pid), child.pid]) {
       try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ }
     }
   });
