@@ -51,6 +51,9 @@ MUST_CHECK Error *collection_imagine(App *app, Arena *a, const Schema *schema, c
 MUST_CHECK Error *collection_check_text(App *app, Arena *a, const Schema *schema,
                                         const RequestInfo *info, const Json *body, Json **out);
 
+MUST_CHECK Error *collection_test_rule(App *app, Arena *a, const Schema *schema, const Json *body,
+                                       Json **out);
+
 /* plan.c, diff.c */
 MUST_CHECK Error *collection_plan(App *app, Arena *a, const Json *body, Json **out);
 Json *schema_diff(Arena *a, const Schema *was, const Schema *now);

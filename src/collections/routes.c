@@ -304,6 +304,27 @@ static Error *handle_plan(Req *req, Res *res)
     return res_json(res, 200, answer);
 }
 
+/* POST /api/collections/meta/test-rule
+ *
+ *   body  {"collection", "ruleName", "rule", "recordId", "auth": {"collection",
+ *          "id"} | null, "request": {"body", "query", "headers", "method"}}
+ *   200   {"allowed", "code", "reason", "parts": […], "deciding"}
+ *   400   data.collection, ruleName, rule, recordId, auth, request
+ */
+static Error *handle_test_rule(Req *req, Res *res)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+    const Json *body;
+    err = read_body(req, 0, &body);
+    if (err) return err;
+    Context *cx = req_context(req);
+    Json *answer;
+    err = collection_test_rule(cx->app, req->arena, cx->schema, body, &answer);
+    if (err) return error_summary(err, S("An error occurred while validating the submitted data."));
+    return res_json(res, 200, answer);
+}
+
 const Route collection_routes[] = {
     {"GET",    "/api/collections",                       handle_list,       0, NULL},
     {"POST",   "/api/collections",                       handle_create,     0, NULL},
@@ -312,6 +333,7 @@ const Route collection_routes[] = {
     {"GET",    "/api/collections/meta/oauth2-providers", handle_providers,  0, NULL},
     {"POST",   "/api/collections/meta/dry-run-view",     handle_dry_run,    0, NULL},
     {"POST",   "/api/collections/meta/plan",             handle_plan,       0, NULL},
+    {"POST",   "/api/collections/meta/test-rule",        handle_test_rule,  0, NULL},
     {"POST",   "/api/collections/meta/check-rule",       handle_check_rule, 0, NULL},
     {"GET",    "/api/collections/{collection}",          handle_view,       0, NULL},
     {"PATCH",  "/api/collections/{collection}",          handle_update,     0, NULL},

@@ -95,18 +95,19 @@ MUST_CHECK Error *query_check(Arena *a, const SqlDialect *dialect, const Schema 
  * piece as a rule of its own. */
 typedef enum { PART_AND, PART_OR, PART_COMPARISON } PartKind;
 typedef struct {
+    Str text;
+    bool known; /* without asking the database */
+    bool secret;
+    DbValue value;
+} FilterSide;
+typedef struct {
     PartKind kind;
     Str text;
     TextSpan span;
     int depth;
     EvalResult result;
-    Filter *filter; /* this piece alone */
-    struct {        /* of a comparison */
-        Str text;
-        bool known; /* without asking the database */
-        bool secret;
-        DbValue value;
-    } left, right;
+    Filter *filter;         /* this piece alone */
+    FilterSide left, right; /* of a comparison */
 } FilterPart;
 /* At most twice FILTER_MAX_COMPARISONS. */
 size_t filter_parts(const Filter *f, Str text, Arena *a, const Schema *schema, const Collection *c,

@@ -12,7 +12,7 @@ Error *rule_guard_null(Arena *a, const Collection *c, RuleKind kind, bool is_sup
     return error_new(a, 403, S("Only superusers can perform this action."));
 }
 
-static bool values_row(void *arg, const Field *f, DbValue *out)
+bool record_values_row(void *arg, const Field *f, DbValue *out)
 {
     const DbValue *values = arg;
     *out = values[f->index];
@@ -76,6 +76,12 @@ static Error *virtual_matches(Tx *tx, const RuleQuestion *q, const Filter *rule,
     return NULL;
 }
 
+Error *rule_filter_matches(Tx *tx, const RuleQuestion *q, const Filter *filter, bool *matches)
+{
+    return q->id.len ? rule_matches_row(tx, q->schema, q->c, filter, q->id, q->info, matches)
+                     : virtual_matches(tx, q, filter, matches);
+}
+
 Error *rule_ask(Tx *tx, Arena *a, const RuleQuestion *q, Verdict *out)
 {
     const Rule *rule = &q->c->rules[q->kind];
@@ -88,7 +94,7 @@ Error *rule_ask(Tx *tx, Arena *a, const RuleQuestion *q, Verdict *out)
     *out = VERDICT_NO;
     if (!filter) return NULL;
     EvalResult verdict = filter_eval(filter, a, q->schema, q->c, q->info,
-                                     q->values ? values_row : NULL, (void *)q->values);
+                                     q->values ? record_values_row : NULL, (void *)q->values);
     if (verdict != EVAL_UNKNOWN) {
         *out = verdict == EVAL_TRUE ? VERDICT_YES : VERDICT_NO;
         return NULL;
@@ -97,8 +103,7 @@ Error *rule_ask(Tx *tx, Arena *a, const RuleQuestion *q, Verdict *out)
     if (!tx) return NULL;
 
     bool matches = false;
-    Error *err = q->id.len ? rule_matches_row(tx, q->schema, q->c, filter, q->id, q->info, &matches)
-                           : virtual_matches(tx, q, filter, &matches);
+    Error *err = rule_filter_matches(tx, q, filter, &matches);
     if (err && db_error_kind(err) != DB_ERROR_NONE) return err;
     *out = !err && matches ? VERDICT_YES : VERDICT_NO; /* what does not compile matches nothing */
     return NULL;

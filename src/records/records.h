@@ -192,6 +192,30 @@ MUST_CHECK Error *records_truncate_in_tx(App *app, Tx *tx, const Schema *schema,
 MUST_CHECK Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphans,
                                       size_t *missing);
 
+/* ---- trying a rule ---- */
+
+/* What one rule of `c` says to a caller about a record. `schema` need not be a
+ * published one, but compiled (query_compile_schema()). Whatever is decided is
+ * what the endpoint would decide. */
+typedef struct {
+    const Schema *schema;
+    const Collection *c;
+    RuleKind kind;
+    Str id;     /* of the stored record; not for a create */
+    Json *data; /* of a create or update: the body, an object */
+    RequestInfo info;
+} RuleTrial;
+typedef struct {
+    bool allowed;
+    const char *code; /* superuser, guest, rule_null, rule_empty, rule_holds, rule_fails */
+    Str reason;
+    FilterPart *parts; /* none where the text did not matter */
+    size_t part_count;
+    size_t deciding; /* index of the part that decided */
+} RuleOutcome;
+/* Error 400 of the field "recordId" when there is no such record. */
+MUST_CHECK Error *rule_try(App *app, Arena *a, const RuleTrial *trial, RuleOutcome *out);
+
 /* ---- the change feed ---- */
 
 /* At start, before the first request. */

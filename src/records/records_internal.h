@@ -125,6 +125,12 @@ typedef struct {
 } RuleQuestion;
 MUST_CHECK Error *rule_ask(Tx *tx, Arena *a, const RuleQuestion *q, Verdict *out);
 
+/* The same for any filter, by SQL alone. */
+MUST_CHECK Error *rule_filter_matches(Tx *tx, const RuleQuestion *q, const Filter *filter,
+                                      bool *matches);
+/* EvalRow over values in field order. */
+bool record_values_row(void *arg, const Field *f, DbValue *out);
+
 /* manageRule for this caller and row; superusers manage everything. */
 MUST_CHECK Error *manager_ask(Tx *tx, Arena *a, const RuleQuestion *q, Verdict *out);
 

@@ -26,6 +26,7 @@ test('everything here is for superusers', async () => {
   const endpoints = [
     ['POST', '/api/collections/meta/check-rule'],
     ['POST', '/api/collections/meta/plan'],
+    ['POST', '/api/collections/meta/test-rule'],
     ['POST', '/api/collections/users/import'],
     ['POST', '/api/collections/users/delete-many'],
     ['GET', '/api/collections/users/records/x/sessions'],
@@ -272,4 +273,94 @@ test('a plan says what a change would do, and does nothing', async () => {
   assert.equal((await admin.collection('shelf').getFullList({ filter: 'note != ""' })).length, 2);
   // and the change itself still works
   await admin.collections.update(made.id, { name: 'shelves', fields });
+});
+
+// ---- test-rule ----
+
+test('the rule tester says what real requests get', async () => {
+  const users = await admin.collections.getOne('users');
+  const person = (name, more = {}) => admin.collection('users').create({ name, email: `${name}@rules.org`, password: 'password-1', passwordConfirm: 'password-1', ...more });
+  const people = { owner: await person('owner'), other: await person('other', { verified: true }) };
+  const callers = { guest: { auth: null, token: '' }, superuser: { auth: { collection: '_superusers', id: admin.authStore.record.id }, token } };
+  for (const [name, record] of Object.entries(people)) {
+    const pb = server.client();
+    await pb.collection('users').authWithPassword(`${name}@rules.org`, 'password-1');
+    callers[name] = { auth: { collection: 'users', id: record.id }, token: pb.authStore.token };
+  }
+  const teams = await admin.collections.create({ name: 'rt_teams', fields: [{ name: 'members', type: 'relation', collectionId: users.id, maxSelect: 10 }] });
+  const team = await admin.collection('rt_teams').create({ members: [people.other.id] });
+  const rules = [null, '', '@request.auth.id != ""', '@request.auth.id != "" && owner = @request.auth.id',
+    '@request.auth.verified = true || title = "open"', 'team.members.id ?= @request.auth.id && @request.auth.id != ""',
+    '@request.auth.id != "" && @collection.rt_teams.members.id ?= @request.auth.id', '@request.headers.x_key = "k"',
+    'secret = "s" && @request.auth.name = "other"', '@request.body.title:isset = false', '@request.body.title:changed = true && n > 1', '@request.method = "PATCH" || tags:length > 1',
+    '(n > 1 && n < 5) || (title ~ "zz" && owner.name = "owner")', '@request.query.q = "1"', '@request.body.title = "new" && title = "new"'];
+  let compared = 0;
+  const seen = new Set();
+  for (const [i, rule] of rules.entries()) {
+    const c = await admin.collections.create({ name: `rt_${i}`, listRule: rule, viewRule: rule, createRule: rule, updateRule: rule, deleteRule: rule,
+      fields: [text('title'), text('secret', { hidden: true }), { name: 'n', type: 'number' }, { name: 'tags', type: 'select', values: ['a', 'b'], maxSelect: 2 },
+        { name: 'owner', type: 'relation', collectionId: users.id, maxSelect: 1 }, { name: 'team', type: 'relation', collectionId: teams.id, maxSelect: 1 }] });
+    const fresh = { title: 'new', secret: 's', n: 2, tags: ['a', 'b'], owner: people.owner.id, team: team.id };
+    let record = await admin.collection(c.name).create({ ...fresh, title: 'x' });
+    for (const [name, { auth, token: bearer }] of Object.entries(callers)) {
+      for (const request of [{}, { headers: { 'X-Key': 'k' }, query: { q: '1' } }]) {
+        const send = (method, path, body) => server.request(method, `/api/collections/${c.name}/records${path}${request.query ? '?q=1' : ''}`, { body, headers: { ...(bearer ? { Authorization: bearer } : {}), ...request.headers } });
+        const tried = (ruleName, more, body) => ok('POST', '/api/collections/meta/test-rule', { collection: c.name, ruleName, auth, ...more, request: { ...request, body } });
+        const at = { recordId: record.id };
+        const { json: page, status } = await send('GET', '');
+        const cells = {
+          list: [await tried('listRule', at), status === 200 && page.items.some((x) => x.id === record.id)],
+          view: [await tried('viewRule', at), (await send('GET', `/${record.id}`)).status === 200],
+          update: [await tried('updateRule', at, { title: 'x2' }), (await send('PATCH', `/${record.id}`, { title: 'x2' })).status === 200],
+        };
+        await admin.collection(c.name).update(record.id, { title: 'x' });
+        cells.create = [await tried('createRule', {}, fresh), (await send('POST', '', fresh)).status === 200];
+        cells.delete = [await tried('deleteRule', at), (await send('DELETE', `/${record.id}`)).status === 204];
+        if (cells.delete[1]) record = await admin.collection(c.name).create({ ...fresh, title: 'x' });
+        for (const [what, [said, real]] of Object.entries(cells)) {
+          assert.equal(said.allowed, real, `${rule} ${what} ${name} ${JSON.stringify(request)}: ${JSON.stringify(said)}`);
+          seen.add(`${what} ${real}`);
+          compared++;
+        }
+      }
+    }
+    await admin.collections.delete(c.id);
+  }
+  assert.equal(compared, rules.length * 4 * 2 * 5);
+  assert.equal(seen.size, 10);
+});
+
+test('the rule tester shows which part decided, and tries rules not saved yet', async () => {
+  const record = await admin.collection('rt_teams').create({});
+  const user = await admin.collection('users').getFirstListItem('name = "owner"');
+  const tryRule = (body) => ok('POST', '/api/collections/meta/test-rule', { collection: 'rt_teams', recordId: record.id, ...body });
+  const rule = '@request.auth.id = "" || (@request.auth.name = "owner" && members.id ?= @request.auth.id)';
+  const denied = await tryRule({ rule, auth: { collection: 'users', id: user.id } });
+  assert.deepEqual([denied.allowed, denied.code], [false, 'rule_fails']);
+  assert.deepEqual(denied.parts.map((p) => [p.depth, p.kind, p.result, rule.slice(p.offset, p.offset + p.length) === p.text]),
+    [[0, 'or', false, true], [1, 'comparison', false, true], [1, 'and', false, true], [2, 'comparison', true, true], [2, 'comparison', false, true]]);
+  assert.deepEqual(denied.parts[3].left, { text: '@request.auth.name', value: 'owner' });
+  const allowed = await tryRule({ rule, auth: null });
+  assert.deepEqual([allowed.allowed, allowed.parts[allowed.deciding].text], [true, '@request.auth.id = ""']);
+  assert.match(allowed.reason, /@request\.auth\.id = ""/);
+  const failing = await tryRule({ rule: '@request.auth.id != "" && members.id ?= @request.auth.id', auth: { collection: 'users', id: user.id } });
+  assert.equal(failing.parts[failing.deciding].text, 'members.id ?= @request.auth.id');
+
+  for (const [body, code, allowed_] of [[{ rule: null }, 'rule_null', false], [{ rule: '' }, 'rule_empty', true], [{ rule: 'nope = 1' }, 'rule_invalid', false],
+    [{ rule: null, auth: { collection: '_superusers', id: admin.authStore.record.id } }, 'superuser', true], [{ ruleName: 'listRule' }, 'rule_null', false]]) {
+    const said = await tryRule(body);
+    assert.deepEqual([said.code, said.allowed], [code, allowed_], JSON.stringify(said));
+  }
+  // secrets stay secret
+  const manage = await ok('POST', '/api/collections/meta/test-rule', { collection: 'users', ruleName: 'manageRule', rule: 'tokenKey != "" && id != @request.auth.id', recordId: user.id,
+    auth: { collection: 'users', id: (await admin.collection('users').getFirstListItem('name = "other"')).id } });
+  assert.deepEqual([manage.allowed, manage.parts[1].left], [true, { text: 'tokenKey', secret: true }]);
+  const authRule = await ok('POST', '/api/collections/meta/test-rule', { collection: 'users', ruleName: 'authRule', rule: 'verified = true', recordId: user.id });
+  assert.equal(authRule.allowed, false);
+  // errors
+  for (const [body, field] of [[{ collection: 'gone' }, 'collection'], [{ ruleName: 'x' }, 'ruleName'], [{ ruleName: 'manageRule' }, 'ruleName'], [{ ruleName: 'viewRule', recordId: '' }, 'recordId'],
+    [{ rule: 'id != ""', recordId: 'nope' }, 'recordId'], [{ auth: { collection: 'users', id: 'nope' } }, 'auth'], [{ request: { body: 1 } }, 'request']]) {
+    const res = await call('POST', '/api/collections/meta/test-rule', { collection: 'rt_teams', recordId: record.id, ...body });
+    assert.deepEqual([res.status, Object.keys(res.json.data ?? {})], [400, [field]], JSON.stringify([body, res.json]));
+  }
 });
