@@ -66,6 +66,23 @@ MUST_CHECK Error *jws_verify(Arena *a, Str token, const Json *jwks, Json **claim
 /* Claims of one that came from whom it is about, over TLS. */
 MUST_CHECK Error *jws_read_unverified(Arena *a, Str token, Json **claims);
 
+/* A compact JWS by ES256 (P-256) with a private key in PEM; `header` names the
+ * algorithm already. 400 when the key cannot be used; the message says why. */
+MUST_CHECK Error *jws_sign_es256(Arena *a, Str pem, const Json *header, const Json *claims,
+                                 Str *out);
+
+/* ---- secrets at rest ----
+ *
+ * AES-256-GCM with a key that is not where the secrets are. The text is base64
+ * of nonce (12 bytes, random) || ciphertext || tag (16): PocketBase's format
+ * (api: operations §9.1), so either program reads what the other wrote. */
+#define SECRET_KEY_BYTES 32
+#define SECRET_MAX_BYTES ((size_t)16 << 20)
+
+MUST_CHECK Error *secret_seal(Arena *a, Str key, Str plain, Str *out);
+/* False when `text` was not sealed with this key, or was changed since. */
+MUST_CHECK bool secret_open(Arena *a, Str key, Str text, Str *out);
+
 /* ---- digests; those of memory never fail ---- */
 
 void sha256(Str bytes, uint8_t out[32]);
