@@ -180,11 +180,11 @@ static Error *words_complete(Arena *a, Str *words, size_t *count)
     return usage(a, "create|update|upsert|delete|otp|ips …  (see: croft help superuser)");
 }
 
-static Error *run_here(Arena *a, Str dir, const Str *words, size_t count, Str *message)
+static Error *run_here(Arena *a, const Options *o, const Str *words, size_t count, Str *message)
 {
-    privileges_follow_owner(a, dir);
+    privileges_follow_owner(a, o->dir);
     Site site;
-    Error *err = site_open(a, dir, 1, &site);
+    Error *err = site_open(a, o->dir, o->settings_key, 1, &site);
     if (err) return err;
     err = superuser_command_run(&site.app, a, words, count, message);
     site_close(&site);
@@ -204,7 +204,7 @@ int command_superuser(Arena *a, const Options *o)
     bool answered;
     Str message = S("");
     err = control_ask(a, o->dir, S("superuser"), words, count, &answered, &message);
-    if (!err && !answered) err = run_here(a, o->dir, words, count, &message);
+    if (!err && !answered) err = run_here(a, o, words, count, &message);
     if (err) {
         complain(a, err);
         return 1;

@@ -1,6 +1,8 @@
 /* options.c - the table of flags, and the reader of command line and environment. */
 #include "app/options.h"
 
+#include "crypto/crypto.h"
+
 #include <sched.h>
 #include <stdlib.h>
 
@@ -66,6 +68,20 @@ static Error *set_user(Arena *a, Options *o, Str value)
     return NULL;
 }
 
+/* The name only: a key on the command line could be read by every process. */
+static Error *set_encryption(Arena *a, Options *o, Str value)
+{
+    const char *key = value.len ? getenv(arena_cstr(a, value)) : "";
+    if (value.len && (!key || strlen(key) != SECRET_KEY_BYTES))
+        return error_new(a, 400,
+                         str_printf(a,
+                                    "--encryption-env: the environment variable %.*s must hold a "
+                                    "key of 32 characters.",
+                                    STR_ARG(value)));
+    o->settings_key = str_from(key);
+    return NULL;
+}
+
 static Error *set_spa(Arena *a, Options *o, Str value)
 {
     bool on = str_eq(value, S("true")) || str_eq(value, S("1"));
@@ -117,24 +133,26 @@ static Error *set_limits(Arena *a, Options *o, Str value)
 }
 
 static const OptionRow ROWS[] = {
-    {"dir",        "CROFT_DIR",        "FOLDER",     "./croft_data",   set_dir,
-     "where everything is kept; made when missing"                                                                               },
-    {"http",       "CROFT_HTTP",       "HOST:PORT",  "127.0.0.1:8090", set_http,
+    {"dir",            "CROFT_DIR",            "FOLDER",     "./croft_data",   set_dir,
+     "where everything is kept; made when missing"                                                                                       },
+    {"http",           "CROFT_HTTP",           "HOST:PORT",  "127.0.0.1:8090", set_http,
      "address to serve on; 0.0.0.0:80 lets others in (PORT=8080 in the environment\n"
-     "                            means 127.0.0.1:8080)"                                                                         },
-    {"public",     "CROFT_PUBLIC",     "FOLDER",     "./croft_public", set_public,
-     "your website's files, served beside the API; need not exist"                                                               },
-    {"spa",        "CROFT_SPA",        NULL,         "true",           set_spa,
-     "unknown paths of the website get index.html, as single-page apps want"                                                     },
-    {"origins",    "CROFT_ORIGINS",    "LIST",       "*",              set_origins,
-     "websites whose scripts may call the API (CORS), comma separated"                                                           },
-    {"threads",    "CROFT_THREADS",    "N",          "one per core",   set_threads,
-     "event loops that serve requests"                                                                                           },
-    {"user",       "CROFT_USER",       "NAME",       "",               set_user,       "when started by root: serve as this user"},
-    {"log-level",  "CROFT_LOG_LEVEL",  "LEVEL",      "info",           set_log_level,  "debug, info, warn or error"              },
-    {"log-format", "CROFT_LOG_FORMAT", "FORMAT",     "text",           set_log_format, "text or json"                            },
-    {"limit",      "CROFT_LIMIT",      "NAME=VALUE", "",               set_limits,
-     "a limit of the web server, any number of times; see croft help limits"                                                     },
+     "                            means 127.0.0.1:8080)"                                                                                 },
+    {"public",         "CROFT_PUBLIC",         "FOLDER",     "./croft_public", set_public,
+     "your website's files, served beside the API; need not exist"                                                                       },
+    {"spa",            "CROFT_SPA",            NULL,         "true",           set_spa,
+     "unknown paths of the website get index.html, as single-page apps want"                                                             },
+    {"origins",        "CROFT_ORIGINS",        "LIST",       "*",              set_origins,
+     "websites whose scripts may call the API (CORS), comma separated"                                                                   },
+    {"threads",        "CROFT_THREADS",        "N",          "one per core",   set_threads,
+     "event loops that serve requests"                                                                                                   },
+    {"user",           "CROFT_USER",           "NAME",       "",               set_user,       "when started by root: serve as this user"},
+    {"encryption-env", "CROFT_ENCRYPTION_ENV", "NAME",       "",               set_encryption,
+     "the environment variable that holds the key (32 characters) of the settings' secrets"                                              },
+    {"log-level",      "CROFT_LOG_LEVEL",      "LEVEL",      "info",           set_log_level,  "debug, info, warn or error"              },
+    {"log-format",     "CROFT_LOG_FORMAT",     "FORMAT",     "text",           set_log_format, "text or json"                            },
+    {"limit",          "CROFT_LIMIT",          "NAME=VALUE", "",               set_limits,
+     "a limit of the web server, any number of times; see croft help limits"                                                             },
 };
 
 void options_print_flags(FILE *to)

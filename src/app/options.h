@@ -28,6 +28,7 @@ typedef struct {
 
 typedef struct {
     Str dir, http, public_dir, origins, user;
+    Str settings_key; /* 32 bytes, or empty: the settings are not encrypted */
     bool spa;
     int threads;
     LogLevel log_level;

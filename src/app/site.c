@@ -37,7 +37,7 @@ static bool files_in_s3(void *arg, Arena *a, S3Config *out, uint64_t *version)
     return s3->enabled;
 }
 
-static Error *stores_open(Arena *a, Site *site, int loop_count)
+static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count)
 {
     App *app = &site->app;
     DbConfig config = db_config_default(site->dir);
@@ -49,7 +49,7 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     if (err) return err;
     err = schema_store_open(a, app->db, query_compile_schema, NULL, &app->schema);
     if (err) return err;
-    err = settings_store_open(a, app->db, &app->settings);
+    err = settings_store_open(a, app->db, settings_key, &app->settings);
     if (err) return err;
     /* At least two: a job may wait for another one. */
     err = workers_create(a, "work", MAX(cpu_count(), 2), WORKER_QUEUE, &app->workers);
@@ -73,12 +73,12 @@ static Error *stores_open(Arena *a, Site *site, int loop_count)
     return auth_create(a, app, loop_count, &site->auth);
 }
 
-Error *site_open(Arena *a, Str dir, int loop_count, Site *out)
+Error *site_open(Arena *a, Str dir, Str settings_key, int loop_count, Site *out)
 {
     *out = (Site){.dir = dir};
     Error *err = crypto_init(a);
     if (err) return err;
-    err = stores_open(a, out, loop_count);
+    err = stores_open(a, out, settings_key, loop_count);
     if (err) site_close(out);
     return err;
 }

@@ -12,8 +12,9 @@ typedef struct {
 } Site;
 
 /* Opens the folder (made when missing) for `loop_count` loops. 409 when a
- * server is running on it. On an error everything is closed again. */
-MUST_CHECK Error *site_open(Arena *a, Str dir, int loop_count, Site *out);
+ * server is running on it. `settings_key` as of settings_store_open(). On an
+ * error everything is closed again. */
+MUST_CHECK Error *site_open(Arena *a, Str dir, Str settings_key, int loop_count, Site *out);
 
 /* After the last request and with no work under way. */
 void site_close(Site *site);

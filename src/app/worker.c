@@ -157,7 +157,7 @@ static Error *start(Worker *w)
     const Options *o = w->plan->options;
     Error *err = confine(w->arena, w->plan);
     if (err) return err;
-    err = site_open(w->arena, o->dir, w->plan->listeners.count, &w->site);
+    err = site_open(w->arena, o->dir, o->settings_key, w->plan->listeners.count, &w->site);
     if (err) return err;
     err = thumbs_start(w);
     if (err) return err;

@@ -2,6 +2,7 @@
  *
  * Each version is one arena with the document and the typed values in it. */
 #include "base/clock.h"
+#include "crypto/crypto.h"
 #include "schema/snapshot.h"
 #include "settings/settings_internal.h"
 
@@ -19,6 +20,7 @@ struct SettingsStore {
     Arena *arena;
     Db *db;
     Snapshots *snapshots;
+    Str key; /* of the document in the database; empty = it is not encrypted */
     _Atomic uint64_t version;
     Version *pending; /* the writer's thread only */
 };
@@ -61,16 +63,19 @@ static void rolled_back(void *arg)
     store->pending = NULL;
 }
 
-static Error *write_document(Tx *tx, const Json *json)
+static Error *write_document(Tx *tx, Str key, const Json *json)
 {
     Stmt *stmt;
-    Error *err = tx_prepare(tx,
-                            S("INSERT INTO _params (id, value, created, updated) "
-                              "VALUES ('settings', ?1, ?2, ?2) "
-                              "ON CONFLICT (id) DO UPDATE SET value = ?1, updated = ?2"),
-                            &stmt);
+    Str text = json_format(tx_arena(tx), json);
+    Error *err = key.len ? secret_seal(tx_arena(tx), key, text, &text) : NULL;
     if (err) return err;
-    stmt_bind_str(stmt, 1, json_format(tx_arena(tx), json));
+    err = tx_prepare(tx,
+                     S("INSERT INTO _params (id, value, created, updated) "
+                       "VALUES ('settings', ?1, ?2, ?2) "
+                       "ON CONFLICT (id) DO UPDATE SET value = ?1, updated = ?2"),
+                     &stmt);
+    if (err) return err;
+    stmt_bind_str(stmt, 1, text);
     stmt_bind_str(stmt, 2, datetime_now(tx_arena(tx)));
     return stmt_run(stmt, NULL);
 }
@@ -78,8 +83,26 @@ static Error *write_document(Tx *tx, const Json *json)
 /* ---- start ---- */
 
 typedef struct {
-    Json *json; /* NULL: no row */
+    Str key;
+    Json *json;     /* NULL: no row */
+    bool is_sealed; /* as it is in the database */
 } Loading;
+
+static bool parse_document(Arena *a, Str text, Json **out)
+{
+    return !json_parse(a, text, NULL, out) && (*out)->type == JSON_OBJECT;
+}
+
+static Error *unreadable(Arena *a, Str key)
+{
+    return error_new(a, 409,
+                     key.len ? S("The stored settings cannot be decrypted: the key in the variable "
+                                 "that --encryption-env names is another one than they were saved "
+                                 "with.")
+                             : S("The stored settings are encrypted. Name the environment variable "
+                                 "that holds their key: --encryption-env NAME (PocketBase's "
+                                 "--encryptionEnv)."));
+}
 
 static Error *load_work(Tx *tx, void *arg)
 {
@@ -94,32 +117,34 @@ static Error *load_work(Tx *tx, void *arg)
 
     Json *stored;
     text = arena_copy(a, text);
-    if (json_parse(a, text, NULL, &stored) || stored->type != JSON_OBJECT)
-        return error_new(a, 409,
-                         S("The stored settings cannot be read. If they were encrypted "
-                           "(--encryptionEnv), start PocketBase once without that flag, save the "
-                           "settings, and try again."));
+    l->is_sealed = !parse_document(a, text, &stored);
+    if (l->is_sealed &&
+        (!l->key.len || !secret_open(a, l->key, text, &text) || !parse_document(a, text, &stored)))
+        return unreadable(a, l->key);
     l->json = settings_defaults(a);
     return options_merge(a, l->json, settings_shape(a), stored);
 }
 
-static Error *defaults_work(Tx *tx, void *arg)
+/* The defaults into an empty table; what is in clear, sealed. */
+static Error *settle_work(Tx *tx, void *arg)
 {
     Loading *l = arg;
-    l->json = settings_defaults(tx_arena(tx));
-    return write_document(tx, l->json);
+    if (!l->json) l->json = settings_defaults(tx_arena(tx));
+    return write_document(tx, l->key, l->json);
 }
 
-Error *settings_store_open(Arena *a, Db *db, SettingsStore **out)
+Error *settings_store_open(Arena *a, Db *db, Str key, SettingsStore **out)
 {
-    Loading loading;
+    assert(key.len == 0 || key.len == SECRET_KEY_BYTES);
+    Loading loading = {.key = key};
     Error *err = db_read(db, a, load_work, &loading);
-    if (!err && !loading.json) err = db_write(db, a, defaults_work, &loading);
+    if (!err && (!loading.json || (key.len && !loading.is_sealed)))
+        err = db_write(db, a, settle_work, &loading);
     if (err) return err;
 
     Arena *arena = arena_create("settings store", 1 << 20);
     SettingsStore *store = arena_new(arena, SettingsStore, 1);
-    *store = (SettingsStore){.arena = arena, .db = db};
+    *store = (SettingsStore){.arena = arena, .db = db, .key = arena_copy(arena, key)};
     store->snapshots = snapshots_create(version_destroy);
     publish(store, version_create(loading.json));
     *out = store;
@@ -154,7 +179,7 @@ static const Settings *present(const SettingsStore *store)
 
 static Error *replace(SettingsStore *store, Tx *tx, const Json *json)
 {
-    Error *err = write_document(tx, json);
+    Error *err = write_document(tx, store->key, json);
     if (err) return err;
     rolled_back(store); /* an earlier change in the same transaction */
     store->pending = version_create(json);

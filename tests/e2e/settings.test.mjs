@@ -1,7 +1,9 @@
 // settings.test.mjs - the owner's settings: merged, checked, secrets kept to themselves.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { failure, startServer } from './server.mjs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { failure, run, startServer } from './server.mjs';
 
 let server, admin;
 before(async () => {
@@ -40,4 +42,34 @@ test('health tells superusers more', async () => {
   const h = await admin.health.check();
   assert.equal(h.data.realIP, '127.0.0.1');
   assert.equal(h.data.canBackup, true);
+});
+
+test('with --encryption-env the secrets are nowhere in the folder in clear, and the key opens them', { timeout: 60e3 }, async () => {
+  const key = 'k'.repeat(31) + '1';
+  const flags = ['--encryption-env', 'CROFT_TEST_KEY'];
+  const one = await startServer({ owner: false, flags, env: { CROFT_TEST_KEY: key } });
+  const args = (more) => [...more, '--dir', one.data, ...flags];
+  const made = run(args(['superuser', 'upsert', 'owner@example.com', 'owner-password-1']), { env: { CROFT_TEST_KEY: key } });
+  assert.equal(made.status, 0, made.stderr);
+  const pb = await one.admin();
+  await pb.settings.update({ smtp: { password: 'hush-hush-smtp' }, s3: { secret: 'hush-hush-s3' }, meta: { appName: 'Sealed' } });
+  const everything = () => readdirSync(one.data, { recursive: true, withFileTypes: true }).filter((e) => e.isFile()).map((e) => join(e.path ?? e.parentPath, e.name));
+  for (const file of everything()) {
+    assert.equal(readFileSync(file).includes('hush-hush'), false, file);
+    assert.equal(statSync(file).mode & 0o077, 0, `${file} can be read by others`);
+  }
+  assert.equal(one.output.includes('hush-hush') || one.output.includes('owner-password-1'), false);
+  await one.stop({ keep: true });
+
+  const none = run(['superuser', 'upsert', 'x@example.com', 'other-password-1', '--dir', one.data]);
+  assert.notEqual(none.status, 0);
+  assert.match(none.stderr + none.stdout, /encrypted.*--encryption-env/s);
+  const wrong = run(args(['superuser', 'upsert', 'x@example.com', 'other-password-1']), { env: { CROFT_TEST_KEY: 'w'.repeat(32) } });
+  assert.match(wrong.stderr + wrong.stdout, /another one/);
+  const short = run(args(['superuser', 'upsert', 'x@example.com', 'other-password-1']), { env: { CROFT_TEST_KEY: 'short' } });
+  assert.match(short.stderr + short.stdout, /CROFT_TEST_KEY must hold a key of 32 characters/);
+
+  const again = await startServer({ dir: one.dir, owner: false, env: { CROFT_ENCRYPTION_ENV: 'CROFT_TEST_KEY', CROFT_TEST_KEY: key } });
+  assert.equal((await (await again.admin()).settings.getAll()).meta.appName, 'Sealed');
+  await again.stop({ keep: false });
 });

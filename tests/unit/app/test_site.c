@@ -31,7 +31,7 @@ static int site_setup(void **state)
     static Fixture f;
     f = (Fixture){.a = arena_create("test", 64 << 20), .dir = "/tmp/croft-test-XXXXXX"};
     assert_non_null(mkdtemp(f.dir));
-    check_ok("open", site_open(f.a, str_from(f.dir), 1, &f.site));
+    check_ok("open", site_open(f.a, str_from(f.dir), S(""), 1, &f.site));
     *state = &f;
     return 0;
 }
@@ -183,7 +183,7 @@ static void a_folder_has_one_server(void **state)
 {
     Fixture *f = *state;
     Site second;
-    Error *err = site_open(f->a, str_from(f->dir), 1, &second);
+    Error *err = site_open(f->a, str_from(f->dir), S(""), 1, &second);
     assert_non_null(err);
     check_int("status", err->status, 409);
 }

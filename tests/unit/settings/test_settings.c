@@ -17,7 +17,7 @@ static int setup(void **state)
     t->db = test_db_new(a);
     test_db_open(t->db);
     check_ok("schema", schema_store_open(a, t->db->db, NULL, NULL, &t->schema));
-    check_ok("settings", settings_store_open(a, t->db->db, &t->settings));
+    check_ok("settings", settings_store_open(a, t->db->db, S(""), &t->settings));
     *state = t;
     return 0;
 }
@@ -41,7 +41,7 @@ static Error *patch(TestSettings *t, const char *text)
 static void reopen(TestSettings *t)
 {
     settings_store_close(t->settings);
-    check_ok("reopen", settings_store_open(t->arena, t->db->db, &t->settings));
+    check_ok("reopen", settings_store_open(t->arena, t->db->db, S(""), &t->settings));
 }
 
 static void starts_with_defaults(void **state)
@@ -131,9 +131,39 @@ static void refuses_encrypted_settings(void **state)
     TestSettings *t = *state;
     check_ok("encrypted", db_exec(t->db, S("UPDATE _params SET value = 'bm90IGpzb24='")));
     SettingsStore *store = NULL;
-    Error *err = settings_store_open(t->arena, t->db->db, &store);
+    Error *err = settings_store_open(t->arena, t->db->db, S(""), &store);
     assert_non_null(err);
     check_int("status", err->status, 409);
+}
+
+/* With a key nothing of the settings can be read in the database, and nobody
+ * with another key, or none, opens them. */
+static void encrypts_with_a_key(void **state)
+{
+    TestSettings *t = *state;
+    const Str key = S("0123456789abcdef0123456789abcdef");
+    const Str other = S("0123456789abcdef0123456789abcdeF");
+    check_ok("patch", patch(t, "{\"smtp\":{\"password\":\"geheim\"}}"));
+    check_str("in clear", db_one(t->db, S("SELECT value LIKE '%geheim%' FROM _params")), "1");
+
+    settings_store_close(t->settings);
+    check_ok("seals", settings_store_open(t->arena, t->db->db, key, &t->settings));
+    check_str("sealed", db_one(t->db, S("SELECT value LIKE '%smtp%' FROM _params")), "0");
+    check_ok("patch sealed", patch(t, "{\"meta\":{\"appName\":\"Shop\"}}"));
+    check_str("still", db_one(t->db, S("SELECT value LIKE '%Shop%' FROM _params")), "0");
+
+    SettingsStore *store = NULL;
+    Error *err = settings_store_open(t->arena, t->db->db, other, &store);
+    check_int("another key", err ? err->status : 0, 409);
+    err = settings_store_open(t->arena, t->db->db, S(""), &store);
+    check_int("no key", err ? err->status : 0, 409);
+
+    settings_store_close(t->settings);
+    check_ok("reopen", settings_store_open(t->arena, t->db->db, key, &t->settings));
+    const Settings *s = settings_hold(t->settings, t->arena);
+    check_str("name", s->app_name, "Shop");
+    const Json *smtp = json_get(s->json, S("smtp"));
+    check_str("secret", json_str(json_get(smtp, S("password")), S("")), "geheim");
 }
 
 #define with_settings(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -143,7 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_settings(starts_with_defaults),       with_settings(merges_and_keeps_secrets),
         with_settings(refuses_without_change),     with_settings(renames_rate_limit_labels),
-        with_settings(refuses_encrypted_settings),
+        with_settings(refuses_encrypted_settings), with_settings(encrypts_with_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
