@@ -149,6 +149,7 @@ MUST_CHECK Error *account_create(Account *account);
 
 Error *handle_auth_methods(Req *req, Res *res);
 Error *handle_auth_with_oauth2(Req *req, Res *res);
+Error *handle_apple_secret(Req *req, Res *res);
 Error *handle_oauth2_redirect(Req *req, Res *res);
 
 #endif
