@@ -37,7 +37,9 @@ typedef struct {
     size_t upload_count;
     Write write;
     bool has_write;
-    Error *fault; /* known before the transaction */
+    bool put_off;   /* seemed refused before the transaction: not prepared */
+    bool is_wanted; /* but passed in it */
+    Error *fault;   /* known before the transaction */
 } Item;
 
 struct Batch {
@@ -303,21 +305,34 @@ static Error *item_resolve(Item *item)
 
 /* ---- costly preparations ---- */
 
-static Error *find_original(Tx *tx, void *arg)
+static Error *precheck_work(Tx *tx, void *arg)
 {
     Write *w = arg;
-    return record_find(tx, w->c, w->id, &w->original);
+    Error *err = record_find(tx, w->c, w->id, &w->original);
+    if (!err) err = write_apply(w, w->original);
+    return err ? err : write_check(w, tx);
 }
 
-/* An update that sends oldPassword: compared with the row as it is now. A row
- * that does not exist yet, or whose password an earlier item changes, is found
- * out in the transaction. */
-static Error *prepare_old_password(Write *w)
+/* Would the update be refused as the rows are now? Then it is put off: the
+ * transaction asks again, after the items before it, and only if it passes
+ * there is the batch prepared once more with this item's hashes and files.
+ * Which files are used is not settled here, for the row may change till then. */
+static Error *item_precheck(Item *item)
 {
-    if (!json_get(w->data, S("oldPassword")) || w->as_system || w->is_superuser) return NULL;
-    Error *err = db_read(w->app->db, w->a, find_original, w);
-    if (err) return err->status == 404 ? NULL : err;
-    return write_check_old_password(w);
+    Write *w = &item->write;
+    item->put_off = false;
+    Error *err = db_read(w->app->db, w->a, precheck_work, w);
+    bool may_pass = !err || err->status == 400;
+    bool is_compared = item->is_wanted && w->original && json_get(w->data, S("oldPassword"));
+    if ((w->old_needed && may_pass) || is_compared) {
+        Error *failed = write_check_old_password(w);
+        if (failed) return failed;
+        err = db_read(w->app->db, w->a, precheck_work, w);
+    }
+    w->record = NULL;
+    if (err && err->status >= 500) return err;
+    item->put_off = err && !item->is_wanted;
+    return NULL;
 }
 
 static Error *item_prepare(Item *item)
@@ -345,8 +360,10 @@ static Error *item_prepare(Item *item)
     } else if (w->file_count && !file_id_is_safe(w->id)) {
         return error_status(w->a, 404);
     }
-    err = prepare_old_password(w);
-    if (err) return err;
+    if (!is_create) {
+        err = item_precheck(item);
+        if (err || item->put_off) return err;
+    }
     err = write_sniff(w, &renamed);
     if (err) return err;
     err = write_hash_passwords(w);
@@ -400,6 +417,15 @@ static Error *run_create(Item *item, Tx *tx)
     return write_error(w->a, err, S("Failed to create record."));
 }
 
+/* This item passes after all: once more, with everything that comes from here. */
+static Error *want_rest(Item *item)
+{
+    Batch *b = item->batch;
+    for (Item *next = item; next < b->items + b->count; next++)
+        next->is_wanted = true;
+    return error_retry(b->a);
+}
+
 static Error *run_update(Item *item, Tx *tx)
 {
     Write *w = &item->write;
@@ -409,6 +435,7 @@ static Error *run_update(Item *item, Tx *tx)
     if (!err) err = record_find(tx, w->c, item->id, &original);
     if (!err) err = write_apply(w, original);
     if (!err) err = write_check(w, tx);
+    if (!err && item->put_off) return want_rest(item);
     if (!err) err = write_update(w, tx);
     if (!err) err = render(item, tx, w->record);
     return write_error(w->a, err, S("Failed to update record."));

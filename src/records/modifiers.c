@@ -8,6 +8,9 @@
  * values (create); so the same ops can be applied again to another row. */
 #include "records/records_internal.h"
 
+#define LIST_ITEMS_MAX 100000
+#define LIST_TEXT_MAX  ((size_t)4 << 20)
+
 #define AUTOGENERATE   ":autogenerate"
 #define KEYS_PER_FIELD 5 /* name name+ name- +name name:autogenerate */
 
@@ -171,6 +174,20 @@ static DbValue apply_password(const Write *w, const Op *op)
     return DB_VALUE_TEXT(password->hash.len ? password->hash : password->plain);
 }
 
+/* A list longer than any field's is refused before it is copied a few times: it
+ * would take the request's memory, and end it with 500. */
+static Error *list_length_fault(const Write *w, const Op *op)
+{
+    const Json *v = op->value;
+    bool is_text = v && v->type == JSON_STRING; /* may be an array itself */
+    if (json_is(v, JSON_ARRAY) && json_count(v) <= LIST_ITEMS_MAX) return NULL;
+    if (!json_is(v, JSON_ARRAY) && (!is_text || v->string.len <= LIST_TEXT_MAX)) return NULL;
+    bool is_file = op->field->type == FIELD_FILE;
+    return error_field(w->a, op->field->name,
+                       is_file ? "validation_too_many_files" : "validation_too_many_values",
+                       S("That is more than any field can hold."));
+}
+
 static Error *apply_op(const Write *w, const Op *op)
 {
     DbValue *value = &w->record->values[op->field->index];
@@ -179,6 +196,8 @@ static Error *apply_op(const Write *w, const Op *op)
     if (op->field->type == FIELD_PASSWORD) {
         *value = apply_password(w, op);
     } else if (field_is_multi_type(op->field)) {
+        Error *err = list_length_fault(w, op);
+        if (err) return err;
         *value = apply_list(w, op, value);
     } else if (op->kind == OP_SET) {
         *value = value_normalise(w->a, op->field, op->value);

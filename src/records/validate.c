@@ -14,6 +14,7 @@
 #define PASSWORD_MAX_DEFAULT 71
 #define FILE_NAME_MAX        150
 #define SHOWN_NAME_MAX       250
+#define SHOWN_NAMES_MAX      100
 #define ID_PATTERN           "^[a-z0-9]+$"
 
 /* A fault whose message mentions one number. */
@@ -333,11 +334,13 @@ static Error *validate_new_file(Arena *a, const Field *f, const NewFile *file)
     return NULL;
 }
 
+/* Names beyond the first SHOWN_NAMES_MAX are not repeated: an answer does not grow
+ * without bound because a request did. */
 static Error *unknown_names_fault(Arena *a, const Field *f, StrList names)
 {
     Buf text = buf_new(a, 128);
     Json *list = json_new_array(a);
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < names.count && i < SHOWN_NAMES_MAX; i++) {
         Str name = str_sub(names.items[i], 0, SHOWN_NAME_MAX);
         json_push(a, list, json_new_string(a, name));
         if (i) buf_add(&text, S(", "));

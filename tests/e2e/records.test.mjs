@@ -1,7 +1,7 @@
 // records.test.mjs - records as an SDK user meets them: api records §13, one test an example.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { PEER, autodates, codes, failure, startServer, text } from './server.mjs';
+import { PEER, autodates, codes, failure, request, startServer, text } from './server.mjs';
 
 let server, admin, guest, ann, bob, posts;
 
@@ -306,6 +306,34 @@ test('batch: in order, seeing earlier items, all or nothing', async () => {
   await admin.settings.update({ batch: { enabled: false } });
   await failure(guest.send('/api/batch', { method: 'POST', body: { requests: [{ method: 'POST', url: '/x' }] } }), 403);
   await admin.settings.update({ batch: { enabled: true } });
+});
+
+test('batch: an item may need what an earlier one did, also with a password; refused ones name themselves', async () => {
+  const rule = '@collection.doors.name ?= "open"';
+  await admin.collections.create({ name: 'doors', listRule: '', createRule: '', fields: [text('name')] });
+  const people = await admin.collections.create({ name: 'people', type: 'auth', updateRule: rule, fields: [{ name: 'cv', type: 'file', maxSelect: 1 }] });
+  const one = await admin.collection('people').create({ email: 'door@example.com', password: 'first-password', passwordConfirm: 'first-password' });
+  const change = (b, more) => b.collection('people').update(one.id, { oldPassword: 'first-password', password: 'second-password', passwordConfirm: 'second-password', ...more });
+  const refused = server.client().createBatch();
+  change(refused);
+  const err = await failure(refused.send(), 400);
+  assert.deepEqual([Object.keys(err.response.data.requests), err.response.data.requests['0'].response.status], [['0'], 404]);
+  const b = server.client().createBatch();
+  b.collection('doors').create({ name: 'open' });
+  change(b, { cv: new File(['cv'], 'cv.txt') });
+  const [, updated] = await b.send();
+  assert.equal(updated.status, 200);
+  assert.equal(await (await fetch(`${server.url}/api/files/${people.id}/${one.id}/${updated.body.cv}`)).text(), 'cv');
+  await server.client().collection('people').authWithPassword('door@example.com', 'second-password');
+});
+
+test('an answer about unknown file names stays small, however many there are', async () => {
+  await admin.collections.create({ name: 'shelf', createRule: '', fields: [{ name: 'docs', type: 'file', maxSelect: 5 }] });
+  const send = (length) => request(server.port, 'POST', '/api/collections/shelf/records', { body: { docs: Array.from({ length }, (_, i) => `n${i}`) } });
+  const r = await send(90000);
+  const huge = await send(400000);
+  assert.deepEqual([huge.status, huge.json.data.docs.code], [400, 'validation_too_many_files']);
+  assert.deepEqual([r.status, r.json.data.docs.code, r.json.data.docs.params.invalidFiles.length], [400, 'validation_invalid_file', 100]);
 });
 
 test('100 clients race for one unique slug: exactly one wins', async () => {
