@@ -32,6 +32,7 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
     auth->loop_count = loop_count;
     auth->callers = arena_new(a, TokenCache *, (size_t)MAX(loop_count, 1));
     auth->throttle = throttle_create(0);
+    auth->queue = try_queue_create();
     auth->rates = windows_create(0);
     auth->otp_tries = windows_create(8192);
     auth->otp_decoys = windows_create(8192);
@@ -49,6 +50,7 @@ void auth_destroy(Auth *auth)
     for (int i = 0; i < auth->loop_count; i++)
         token_cache_destroy(auth->callers[i]);
     throttle_destroy(auth->throttle);
+    try_queue_destroy(auth->queue);
     windows_destroy(auth->rates);
     windows_destroy(auth->otp_tries);
     windows_destroy(auth->otp_decoys);

@@ -10,11 +10,14 @@
 
 #define INSTALLER_EMAIL S("__pbinstaller@example.com")
 
+typedef struct TryQueue TryQueue;
+
 struct Auth {
     App *app;
     int loop_count;
     TokenCache **callers; /* one per loop, made when it first has something to keep */
     Throttle *throttle;   /* sign-in attempts */
+    TryQueue *queue;      /* those that wait for their turn */
     Windows *rates;       /* counters of settings.rateLimits */
     Windows *otp_tries;   /* attempts at one-time passwords */
     Windows *otp_decoys;  /* requests for one-time passwords that nobody gets */
@@ -36,8 +39,9 @@ MUST_CHECK Error *email_input(Req *req, Body *body, Str *email);
 
 /* A throttled try of a secret: what it came to is `result`. */
 typedef struct {
-    Throttle *throttle; /* NULL when there is nothing to end */
+    Auth *auth; /* NULL when there is nothing to end */
     Str account, ip;
+    uint64_t account_hash;
     TryResult result;
 } Try;
 
@@ -45,6 +49,9 @@ typedef struct {
  * if the handler does not get to it; `try` must live as long. */
 MUST_CHECK Error *try_begin(Req *req, const Collection *c, Str identity, Try *try);
 void try_end(void *try);
+
+TryQueue *try_queue_create(void);
+void try_queue_destroy(TryQueue *q);
 
 /* ---- owners.c: who a request or a token is about ---- */
 

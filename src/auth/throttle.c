@@ -162,8 +162,8 @@ static TryVerdict counter_begin(Throttle *t, uint64_t key, const Budget *budget,
     TryVerdict verdict = TRY_ALLOWED;
     pthread_mutex_lock(&shard->lock);
     Counter *c = counter_take(t, shard, key, now_ms);
-    if (!c) {
-        verdict = TRY_WAIT;
+    if (!c) { /* whose end nobody of this account would be told of */
+        verdict = TRY_REFUSED;
         goto out;
     }
     counter_age(c, budget, now_ms);
@@ -174,7 +174,7 @@ static TryVerdict counter_begin(Throttle *t, uint64_t key, const Budget *budget,
         else if (c->failures + c->in_flight >= budget->tries)
             verdict = TRY_WAIT;
     } else if (c->in_flight == UINT16_MAX) {
-        verdict = TRY_WAIT;
+        verdict = TRY_REFUSED;
     }
     if (verdict == TRY_ALLOWED) c->in_flight++;
 out:

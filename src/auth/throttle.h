@@ -12,8 +12,8 @@
  *
  * A try counts from the moment it begins, so a thousand at once get no more
  * guesses than ten in a row. Tries beyond the budget wait for those before
- * them (TRY_WAIT) as long as these are undecided: a crowd of good passwords
- * passes, ten at a time.
+ * them (TRY_WAIT: until a try of the same account ends) as long as these are
+ * undecided: a crowd of good passwords passes, ten at a time.
  *
  * The account is what was typed, lower-cased, so known and unknown ones behave
  * alike. Memory is bounded: sets of counters, the least telling one goes
