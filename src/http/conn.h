@@ -130,6 +130,11 @@ Error *res_send_whole(Res *res, Str body, Str tail); /* both and the end, in one
 /* A whole small envelope without a request. Never waits. */
 void send_refusal(Conn *c, int status, bool close, bool head_only);
 
+/* output.c */
+/* Before a whole body in memory is sent: NULL, or 503. Counts until the request
+ * ends. */
+MUST_CHECK Error *output_take(Request *r, size_t body_bytes);
+
 /* server.c */
 Str hloop_date(HttpLoop *hl);
 void hloop_check_stopped(HttpLoop *hl);

@@ -43,6 +43,7 @@ typedef struct {
     size_t form_field_bytes;        /* 8 MiB: one plain (non-file) value */
     size_t request_arena_bytes;     /* 64 MiB: an arena beyond it ends its request with 500 */
     size_t output_buffer_bytes;     /* 1 MiB waiting per connection; then the fiber waits */
+    size_t output_pending_bytes;    /* 64 MiB of large answers that are being sent, in all; 503 */
     size_t requests_per_connection; /* 100000 */
     size_t connections;             /* 20000 per loop; beyond it 503 and close */
     size_t requests_in_flight;      /* 1000 per loop; beyond it 503 + Retry-After: 1 */

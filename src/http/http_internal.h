@@ -8,6 +8,7 @@
  *     receive.c   the request's body, piece by piece     (chunked.c: pure, fuzzed)
  *     send.c      heads, bytes and files to the socket, waiting when it is full
  *     response.c  the res_* calls of http.h on top of send.c
+ *     output.c    how much of large answers may be in memory at a time
  *     stream.c    responses that outlive their request: server-sent events
  *     server.c    the set-up, the listeners, the sweep of timeouts, the stop
  *
@@ -113,6 +114,7 @@ struct Request {
     HttpLoop *hloop;
     Fiber *fiber;
     Wait wait;
+    size_t output_held;  /* of the server's output_pending_bytes */
     int refused;         /* the head was malformed: this status, then close */
     const char *problem; /* and why */
     bool keep_alive;     /* what the client wants */
@@ -143,6 +145,7 @@ struct HttpServer {
     size_t loop_count;
     struct StaticSite *site; /* static.c: the public_dir; NULL = none */
     _Atomic bool stopping;
+    _Atomic size_t output_pending; /* held by requests: output.c */
 };
 
 /* ---- the body of a request ---- */

@@ -93,7 +93,9 @@ static Error *answer(Res *res, int status, Str content_type, Str body, Str tail)
             tail = S("");
         }
     }
-    Error *err = res_send_head(res, status, (int64_t)(body.len + tail.len));
+    Error *err = output_take(r, body.len);
+    if (err) return err;
+    err = res_send_head(res, status, (int64_t)(body.len + tail.len));
     if (err) return err;
     return res_send_whole(res, body, tail);
 }
