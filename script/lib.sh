@@ -56,6 +56,20 @@ TEST_PACKAGES=(libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cu
     chromium fonts-dejavu-core procps ccache faketime util-linux mount
     libvips42 libvips-tools)
 
+# build_dashboard: ui/dist from ui/, when something in it is newer. Every build puts it into its
+# binary from there (src/dashboard/meson.build), so it is made once.
+build_dashboard() {
+    need_node
+    need_npm ui
+    if [ -f ui/dist/index.html ] &&
+        [ -z "$(find ui -name node_modules -prune -o -path ui/dist -prune -o -path ui/tests -prune -o \
+            -type f -newer ui/dist/index.html.gz -print -quit)" ]; then
+        return 0
+    fi
+    say "building the dashboard"
+    (cd ui && npm run --silent build >&2)
+}
+
 # build_in FOLDER MESON_OPTIONS...: configures once, then compiles.
 build_in() {
     local folder=$1

@@ -6,6 +6,7 @@
 #include "app/setup.h"
 #include "auth/auth.h"
 #include "collections/collections.h"
+#include "dashboard/dashboard.h"
 #include "files/files.h"
 #include "jobs/jobs.h"
 #include "mail/mail.h"
@@ -25,9 +26,10 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
         {admin_routes,      admin_route_count     }, /* admin/ */
         {job_routes,        job_route_count       }, /* jobs/ */
         {mail_routes,       mail_route_count      }, /* mail/ */
-        {setup_routes,      setup_route_count     }, /* app/setup: the first page */
+        {dashboard_routes,  dashboard_route_count }, /* dashboard/ */
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");
     memcpy(out, tables, sizeof(tables));
+    if (!dashboard_is_built()) out[COUNT(tables) - 1] = (RouteTable){setup_routes, setup_route_count};
     return COUNT(tables);
 }

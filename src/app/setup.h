@@ -1,4 +1,4 @@
-/* setup.h - the page at /_/ until there is a dashboard.
+/* setup.h - the page at /_/ of a binary without the dashboard.
  *
  * With the one-time token of the printed link (#/pbinstall/<token>) it makes
  * the first superuser through the ordinary API; otherwise it tells what can be

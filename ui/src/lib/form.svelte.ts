@@ -1,0 +1,160 @@
+// form.svelte.ts - the state of a form that loses nothing.
+//
+//   const form = new FormState({ key: 'settings.application', initial, save });
+//   $effect(() => form.keep());           drafts and the guard, as long as the screen is open
+//   <TextInput bind:value={form.values.name} … error={form.errors.name} />
+//   <form onsubmit={form.submit}>
+//
+// What is typed is kept in sessionStorage with the state it was typed upon, so a reload, a crash
+// of the tab or an ended session brings it back. Before saving, `current` (when given) is asked
+// what is on the server now: fields that both sides changed become `conflicts` instead of being
+// overwritten.
+import { guard } from './guard.svelte';
+import { changesBetween, conflictsBetween, isSame, patchAt, readAt, writeAt, type Conflict, type Patch } from './diff';
+import { problemOf, type Problem } from './problem';
+import { drafts, isObject } from './storage';
+import { s } from './strings';
+
+export interface FormOptions<T extends object> {
+  /** Of the draft: "settings.application", "record.posts.<id>". */
+  key: string;
+  initial: T;
+  /** What is wrong before asking the server: {"name": "Cannot be blank."}. */
+  validate?: (values: T) => Record<string, string>;
+  /** Sends the changes; gives the new state. */
+  save: (changes: Patch, values: T) => Promise<T>;
+  /** The state on the server now, to find conflicts. */
+  current?: () => Promise<T>;
+  saved?: (values: T) => void;
+}
+
+const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+
+export class FormState<T extends object> {
+  values: T = $state()!;
+  /** What the server has, as far as we know. */
+  base: T = $state.raw()!;
+  errors = $state.raw<Record<string, string>>({});
+  problem = $state.raw<Problem | null>(null);
+  conflicts = $state.raw<Conflict[]>([]);
+  saving = $state(false);
+  /** True when a draft was put back at the start. */
+  restored = $state(false);
+  #options: FormOptions<T>;
+  #theirs: T | null = null;
+
+  constructor(options: FormOptions<T>) {
+    this.#options = options;
+    this.base = copy(options.initial);
+    this.values = copy(options.initial);
+    const draft = drafts.get(options.key, isObject);
+    if (draft && isObject(draft.values) && isObject(draft.base)) {
+      this.base = draft.base as T;
+      this.values = draft.values as T;
+      this.restored = true;
+    }
+  }
+
+  get dirty(): boolean {
+    return !isSame(this.base, $state.snapshot(this.values));
+  }
+
+  /** In the screen's $effect: guards the changes and keeps the draft. */
+  keep(): () => void {
+    const stop = guard.watch({ isDirty: () => this.dirty, discard: () => this.reset() });
+    const end = $effect.root(() => {
+      $effect(() => {
+        const values = $state.snapshot(this.values);
+        drafts.set(this.#options.key, isSame(this.base, values) ? null : { base: this.base, values });
+      });
+    });
+    return () => {
+      stop();
+      end();
+    };
+  }
+
+  reset = (): void => {
+    this.values = copy(this.base);
+    this.errors = {};
+    this.problem = null;
+    this.restored = false;
+    drafts.set(this.#options.key, null);
+  };
+
+  submit = async (event?: Event): Promise<void> => {
+    event?.preventDefault();
+    if (this.saving) return;
+    this.errors = this.#options.validate?.($state.snapshot(this.values) as T) ?? {};
+    const wrong = Object.keys(this.errors).length;
+    if (wrong > 0) {
+      this.problem = { kind: 'validation', message: s.problems.fields(wrong), fields: this.errors };
+      return focusFirstError();
+    }
+    await this.#save();
+  };
+
+  async #save(): Promise<void> {
+    this.saving = true;
+    this.problem = null;
+    try {
+      if (this.#options.current && (await this.#findConflicts(this.#options.current))) return;
+      const values = $state.snapshot(this.values) as T;
+      const saved = await this.#options.save(changesBetween(this.base, values), values);
+      this.#accept(saved);
+    } catch (err) {
+      this.problem = problemOf(err);
+      this.errors = this.problem.fields;
+      focusFirstError();
+    } finally {
+      this.saving = false;
+    }
+  }
+
+  #accept(saved: T): void {
+    this.base = copy(saved);
+    this.reset();
+    this.#options.saved?.(saved);
+  }
+
+  async #findConflicts(current: () => Promise<T>): Promise<boolean> {
+    const theirs = await current();
+    const mine = $state.snapshot(this.values) as T;
+    this.conflicts = conflictsBetween(this.base, mine, theirs);
+    this.#theirs = theirs;
+    if (this.conflicts.length === 0) this.#rebase(theirs);
+    return this.conflicts.length > 0;
+  }
+
+  /** Ours on top of theirs: what we did not touch becomes what they saved. */
+  #rebase(theirs: T): void {
+    const mine = $state.snapshot(this.values) as T;
+    const values = copy(theirs);
+    for (const path of patchAt(this.base, mine)) writeAt(values, path, readAt(mine, path));
+    this.base = copy(theirs);
+    this.values = values;
+  }
+
+  /** The answer to the conflicts: overwrite with ours, or take what is there. */
+  resolve = async (keepMine: boolean): Promise<void> => {
+    const theirs = this.#theirs;
+    if (!theirs) return;
+    if (!keepMine) for (const one of this.conflicts) writeAt(this.values, one.path, copy(one.theirs));
+    this.#rebase(theirs);
+    this.conflicts = [];
+    this.#theirs = null;
+    if (keepMine) await this.#save();
+  };
+
+  cancelConflicts = (): void => {
+    this.conflicts = [];
+  };
+}
+
+/** Where the eye and the screen reader should be after a failed save. */
+function focusFirstError(): void {
+  requestAnimationFrame(() => {
+    const target = document.querySelector<HTMLElement>('[aria-invalid="true"]') ?? document.querySelector<HTMLElement>('[data-problem]');
+    target?.focus();
+  });
+}

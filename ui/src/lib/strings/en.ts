@@ -1,0 +1,7 @@
+// The one table of what the dashboard says. Each area has a file in en/; a sentence with a
+// number or a name in it is a function. Another language is another object of type Strings.
+import { common, problems } from './en/common';
+import { auth, shell } from './en/shell';
+import { conflict, settings } from './en/settings';
+
+export const en = { common, problems, shell, auth, settings, conflict };

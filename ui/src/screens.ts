@@ -1,0 +1,34 @@
+// screens.ts - the one list of screens. A row here puts a screen into the navigation, into the
+// command palette, into the gallery of screenshots and into the test that runs axe on all of them.
+import type { Component } from 'svelte';
+import type { IconName } from './lib/components/icons';
+import { s } from './lib/strings';
+
+export type NavGroup = keyof typeof s.shell.groups;
+
+export interface ScreenProps {
+  params: Record<string, string>;
+}
+
+export interface Screen {
+  /** Behind '#': "/collections/:name". */
+  path: string;
+  title: string;
+  icon: IconName;
+  /** Where in the navigation; without it, the screen is reached from others. */
+  group?: NavGroup;
+  /** Shown as current while this screen is open, for screens that are not in the navigation. */
+  under?: string;
+  /** More words the palette finds it by. */
+  keywords?: string;
+  load: () => Promise<{ default: Component<ScreenProps> | Component<Record<string, never>> }>;
+}
+
+export const screens: readonly Screen[] = [
+  {
+    path: '/settings/application', title: s.settings.application.title, icon: 'application', group: 'settings',
+    keywords: 'name url address accent colour theme', load: () => import('./screens/settings/Application.svelte'),
+  },
+  // Every component in use, for who builds screens and for the tests; in no menu.
+  { path: '/kit', title: 'Components', icon: 'code', load: () => import('./screens/Kit.svelte') },
+];
