@@ -30,6 +30,7 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");
     memcpy(out, tables, sizeof(tables));
-    if (!dashboard_is_built()) out[COUNT(tables) - 1] = (RouteTable){setup_routes, setup_route_count};
+    if (!dashboard_is_built())
+        out[COUNT(tables) - 1] = (RouteTable){setup_routes, setup_route_count};
     return COUNT(tables);
 }

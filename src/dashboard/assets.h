@@ -5,9 +5,9 @@
 #include "base/base.h"
 
 typedef struct {
-    Str path;         /* below /_/: "index.html", "assets/app-C0ffee.js" */
-    Str content_type; /* "text/javascript; charset=utf-8" */
-    Str etag;         /* with its quotes, of the uncompressed bytes */
+    Str path;                /* below /_/: "index.html", "assets/app-C0ffee.js" */
+    Str content_type;        /* "text/javascript; charset=utf-8" */
+    Str etag;                /* with its quotes, of the uncompressed bytes */
     Str plain, gzip, brotli; /* {NULL, 0}: not stored in this form; one of them is there */
 } Asset;
 

@@ -40,7 +40,8 @@ static void assets_are_complete(void **state)
         assert_true(asset->plain.ptr || (asset->gzip.ptr && asset->brotli.ptr));
         assert_true(asset->etag.len == 22 && asset->etag.ptr[0] == '"');
         assert_true(asset->content_type.len > 0);
-        for (size_t j = 0; j < i; j++) assert_false(str_eq(dashboard_assets[j].path, asset->path));
+        for (size_t j = 0; j < i; j++)
+            assert_false(str_eq(dashboard_assets[j].path, asset->path));
     }
 }
 

@@ -45,6 +45,23 @@ const colors = HighlightStyle.define([
 ]);
 const languages = { sql: () => sql({ dialect: SQLite, upperCaseKeywords: true }), json, plain: () => [] as Extension };
 
+/**
+ * Typing over a selection, without the browser's own editing: Chromium would carry the look of the
+ * replaced text over in a style attribute, which the policy refuses.
+ */
+const typeOverSelection = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to, empty } = view.state.selection.main;
+    const text = event.data;
+    if (event.inputType !== 'insertText' || text === null || empty || view.state.readOnly) return false;
+    event.preventDefault();
+    const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: 'input.type', scrollIntoView: true });
+    const handled = view.state.facet(EditorView.inputHandler).some((handler) => handler(view, from, to, text, insert));
+    if (!handled) view.dispatch(insert());
+    return true;
+  },
+});
+
 export function createEditor(root: ShadowRoot, options: EditorOptions): EditorHandle {
   const submit = { key: 'Mod-Enter', run: () => (options.onsubmit(), true) };
   // Tab leaves the editor, as it leaves every other field.
@@ -57,7 +74,7 @@ export function createEditor(root: ShadowRoot, options: EditorOptions): EditorHa
         look, syntaxHighlighting(colors), history(), bracketMatching(), closeBrackets(), autocompletion(), EditorView.lineWrapping,
         keymap.of([submit, ...completionKeymap, ...defaultKeymap, ...historyKeymap]),
         languages[options.language](), placeholderText(options.placeholder), EditorState.readOnly.of(options.readonly),
-        EditorView.contentAttributes.of({ 'aria-label': options.label }),
+        typeOverSelection, EditorView.contentAttributes.of({ 'aria-label': options.label }),
         EditorView.updateListener.of((update) => update.docChanged && options.onchange(update.state.doc.toString())),
         ...options.extensions,
       ],
