@@ -1,5 +1,5 @@
 /* admin.c - the owner's endpoints: health and settings (api: operations §1, §6). */
-#include "admin/admin.h"
+#include "admin/admin_internal.h"
 
 #include "base/log.h"
 
@@ -78,8 +78,9 @@ static Error *handle_settings_update(Req *req, Res *res)
 }
 
 const Route admin_routes[] = {
-    {"GET",   "/api/health",   handle_health,          0, NULL},
-    {"GET",   "/api/settings", handle_settings_view,   0, NULL},
-    {"PATCH", "/api/settings", handle_settings_update, 0, NULL},
+    {"GET",   "/api/collections/{collection}/export", handle_export,          0, NULL},
+    {"GET",   "/api/health",                          handle_health,          0, NULL},
+    {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},
+    {"PATCH", "/api/settings",                        handle_settings_update, 0, NULL},
 };
 const size_t admin_route_count = COUNT(admin_routes);

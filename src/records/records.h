@@ -192,6 +192,28 @@ MUST_CHECK Error *records_truncate_in_tx(App *app, Tx *tx, const Schema *schema,
 MUST_CHECK Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphans,
                                       size_t *missing);
 
+/* ---- records as rows of a file (rows.c) ---- */
+
+typedef enum { ROWS_CSV, ROWS_JSON, ROWS_JSONL } RowsFormat;
+typedef struct {
+    RowsFormat format;
+    const Field **fields;
+    size_t count;
+    bool guarded;   /* CSV: texts that a spreadsheet would run as formulas are disarmed */
+    size_t written; /* rows so far */
+} RowWriter;
+
+/* `names` are comma separated; empty: all but passwords and token keys. Error
+ * 400 of the field "fields". */
+MUST_CHECK Error *rows_new(Arena *a, const Collection *c, RowsFormat format, Str names,
+                           bool guarded, RowWriter *out);
+void rows_head(RowWriter *w, Buf *out);
+/* `a` is scratch space. */
+void rows_write(RowWriter *w, Buf *out, Arena *a, const Record *r);
+void rows_tail(const RowWriter *w, Buf *out);
+/* One cell of RFC 4180. */
+void csv_write_text(Buf *out, Str s, bool guarded);
+
 /* ---- trying a rule ---- */
 
 /* What one rule of `c` says to a caller about a record. `schema` need not be a

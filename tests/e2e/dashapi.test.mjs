@@ -30,6 +30,7 @@ test('everything here is for superusers', async () => {
     ['POST', '/api/collections/users/import'],
     ['POST', '/api/collections/users/delete-many'],
     ['GET', '/api/collections/users/records/x/sessions'],
+    ['GET', '/api/collections/users/export'],
     ['POST', '/api/collections/users/records/x/end-sessions'],
   ];
   const users = server.client();
@@ -362,5 +363,53 @@ test('the rule tester shows which part decided, and tries rules not saved yet', 
     [{ rule: 'id != ""', recordId: 'nope' }, 'recordId'], [{ auth: { collection: 'users', id: 'nope' } }, 'auth'], [{ request: { body: 1 } }, 'request']]) {
     const res = await call('POST', '/api/collections/meta/test-rule', { collection: 'rt_teams', recordId: record.id, ...body });
     assert.deepEqual([res.status, Object.keys(res.json.data ?? {})], [400, [field]], JSON.stringify([body, res.json]));
+  }
+});
+
+// ---- export ----
+
+test('export: csv, json and jsonl, filtered and sorted, with formulas disarmed', async () => {
+  await admin.collections.create({ name: 'sheet', fields: [text('a'), { name: 'n', type: 'number' }, { name: 'ok', type: 'bool' }, { name: 'tags', type: 'select', values: ['x', 'y'], maxSelect: 2 }, { name: 'j', type: 'json' }] });
+  const rows = [{ a: '=1+1', n: -1, ok: true, tags: ['x', 'y'], j: { k: 'v' } }, { a: 'say "hi", you\nthere', n: 2.5 }, { a: "it's – ü", n: 3, j: null }];
+  for (const row of rows) await admin.collection('sheet').create(row);
+  const get = (query, headers = { Authorization: token }) => server.request('GET', `/api/collections/sheet/export?${query}`, { headers });
+  const csv = await get('format=csv&sort=n&fields=a,n,ok,tags,j');
+  assert.equal(csv.status, 200, csv.body);
+  assert.match(csv.headers['content-disposition'], /^attachment; filename="sheet-\d{4}-\d\d-\d\d\.csv"$/);
+  assert.equal(csv.headers['content-type'], 'text/csv; charset=utf-8');
+  assert.equal(csv.body, 'a,n,ok,tags,j\r\n"\'=1+1",-1,true,"[""x"",""y""]","{""k"":""v""}"\r\n"say ""hi"", you\nthere",2.5,false,[],\r\nit\'s – ü,3,false,[],\r\n');
+  assert.ok((await get('fields=a&raw=1&filter=' + encodeURIComponent('n < 0'))).body.endsWith('a\r\n=1+1\r\n'));
+  const json = (await get('format=json&sort=-n')).json;
+  assert.deepEqual(json.map((r) => [r.a, r.n, r.tags, typeof r.id]), [...rows].reverse().map((r) => [r.a, r.n, r.tags ?? [], 'string']));
+  assert.deepEqual((await get('format=json&filter=' + encodeURIComponent('n > 99'))).json, []);
+  const lines = (await get('format=jsonl')).body.trim().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual([lines.length, Object.keys(lines[0])], [3, ['id', 'a', 'n', 'ok', 'tags', 'j']]);
+  // a link with a file token
+  const fileToken = await admin.files.getToken();
+  assert.equal((await get(`format=json&token=${fileToken}`, {})).json.length, 3);
+  const pb = server.client();
+  await pb.collection('users').authWithPassword('one@example.com', 'password-1');
+  assert.equal((await get(`token=${await pb.files.getToken()}`, {})).status, 403);
+  assert.equal((await get('token=nope', {})).status, 401);
+  // no secrets of users
+  const users = (await server.request('GET', '/api/collections/users/export?format=jsonl', { headers: { Authorization: token } })).body;
+  assert.ok(users.includes('one@example.com') && !users.includes('tokenKey') && !users.includes('"password"'));
+  for (const [query, field] of [['format=xml', 'format'], ['filter=nope%3D1', 'filter'], ['fields=nope', 'fields'], ['sort=nope', 'filter']]) {
+    const res = await get(query);
+    assert.deepEqual([res.status, Object.keys(res.json.data)], [400, [field]], query);
+  }
+  assert.equal((await server.request('GET', '/api/collections/gone/export', { headers: { Authorization: token } })).status, 404);
+});
+
+test('export: many pages, each record once', async () => {
+  await admin.collections.create({ name: 'many', fields: [text('a'), { name: 'n', type: 'number' }] });
+  for (let i = 0; i < 4; i++)
+    await ok('POST', '/api/collections/many/import', { records: Array.from({ length: 1000 }, (_, k) => ({ a: 'x'.repeat(400), n: i * 1000 + k })) });
+  for (const query of ['format=jsonl', 'format=jsonl&sort=-n']) {
+    const res = await server.request('GET', `/api/collections/many/export?${query}`, { headers: { Authorization: token } });
+    const ns = res.body.trim().split('\n').map((l) => JSON.parse(l).n);
+    assert.equal(ns.length, 4000);
+    assert.equal(new Set(ns).size, 4000);
+    if (query.includes('sort')) assert.deepEqual(ns.slice(0, 3), [3999, 3998, 3997]);
   }
 });

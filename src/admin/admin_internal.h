@@ -1,0 +1,11 @@
+/* admin_internal.h - what the files of admin/ share: the handlers of the table
+ * at the end of admin.c. */
+#ifndef CROFT_ADMIN_INTERNAL_H
+#define CROFT_ADMIN_INTERNAL_H
+
+#include "admin/admin.h"
+
+/* export.c */
+Error *handle_export(Req *req, Res *res);
+
+#endif
