@@ -323,6 +323,45 @@ test('e-mail change: who may ask, for what, and a mail that cannot be sent', asy
   assert.deepEqual(err.response, { data: {}, message: 'Failed to request email change.', status: 400 });
 });
 
+// ---- races: of a hundred who use the same thing at once, one wins
+
+const together = (count, call) => Promise.all(Array.from({ length: count }, (_, i) => call(i).then(() => 200, (e) => e.status)));
+const count = (all, status) => all.filter((s) => s === status).length;
+
+test('a hundred sign-ins of one account at once: all pass, waiting for their turn', { skip: PEER ? 'another server' : false }, async () => {
+  const p = await person();
+  assert.equal(count(await together(100, () => signIn(p.email)), 200), 100);
+});
+
+test('of a hundred uses of one address change, one changes it', { skip: PEER ? 'another server' : false }, async () => {
+  const p = await person();
+  const pb = await signIn(p.email);
+  await pb.collection('users').requestEmailChange(`moved-${p.email}`);
+  const token = tokenIn(await smtp.next(`moved-${p.email}`));
+  const all = await together(100, () => server.client().collection('users').confirmEmailChange(token, PASSWORD));
+  assert.equal(count(all, 200), 1, JSON.stringify(all));
+  assert.equal((await reload(p)).email, `moved-${p.email}`);
+});
+
+test('of a hundred second steps of one session, one signs in', { skip: PEER ? 'another server' : false }, async () => {
+  await admin.collections.update('users', { mfa: { enabled: true } });
+  try {
+    const p = await person();
+    const { otpId, code } = { otpId: (await users.requestOTP(p.email)).otpId, code: codeIn(await smtp.next(p.email)) };
+    const { mfaId } = (await failure(withOTP(otpId, code), 401)).response;
+    const all = await together(100, () => signIn(p.email, PASSWORD, { mfaId }));
+    assert.equal(count(all, 200), 1, JSON.stringify(all));
+  } finally {
+    await admin.collections.update('users', { mfa: { enabled: false } });
+  }
+});
+
+test('an impersonation is in the log: who, and whom', { skip: PEER ? 'another log' : false }, async () => {
+  const p = await person();
+  await admin.collection('users').impersonate(p.record.id, 60);
+  await until(() => server.output.split('\n').some((l) => l.includes('impersonation') && l.includes(admin.authStore.record.id) && l.includes(p.record.id)));
+});
+
 // ---- alerts
 
 test('a sign-in from a new place is told, five places are known', async () => {
