@@ -82,5 +82,6 @@ const Route admin_routes[] = {
     {"GET",   "/api/health",                          handle_health,          0, NULL},
     {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},
     {"PATCH", "/api/settings",                        handle_settings_update, 0, NULL},
+    {"POST",  "/api/settings/test/s3",                handle_try_s3,          0, NULL},
 };
 const size_t admin_route_count = COUNT(admin_routes);

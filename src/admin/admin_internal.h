@@ -8,4 +8,7 @@
 /* export.c */
 Error *handle_export(Req *req, Res *res);
 
+/* try_s3.c */
+Error *handle_try_s3(Req *req, Res *res);
+
 #endif

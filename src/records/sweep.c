@@ -140,7 +140,8 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
         s->foreign++;
         return NULL;
     }
-    if (!err && info.modified_ms < s->database_ms) {
+    int64_t tick_ms = info.origin == BLOB_LOCAL ? 0 : 1000; /* S3 tells whole seconds */
+    if (!err && info.modified_ms + tick_ms <= s->database_ms) {
         s->older++;
         return NULL;
     }

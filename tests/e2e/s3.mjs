@@ -5,7 +5,7 @@
 //   s3.settings()                     what settings.s3 is to be
 //   s3.keys()                         what is in the bucket
 //   s3.gate = (req) => ({ status: 503 }) | { stall: true } | { refuse: true } | { cutAfter: 10 } |
-//                      { rubbish: true } | { hold: promise } | undefined
+//                      { rubbish: true } | { hold: promise, stored: () => {} } | undefined
 //   s3.seen                           [{ method, path, bytes, status }]
 //   await s3.stop();
 import assert from 'node:assert/strict';
@@ -35,11 +35,12 @@ export function checkSignature(req, body) {
   assert.equal(hash, createHash('sha256').update(body).digest('hex'), 'the content is not what was signed');
   assert.ok(Math.abs(Date.now() - Date.parse(req.headers['x-amz-date'].replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'))) < 60000, 'an old signature');
   const include = Object.fromEntries(names.map((n) => [n, true]));
-  const signed = aws4.sign({
-    service: 's3', region: said[3], method: req.method, path: req.url,
-    headers: Object.fromEntries(names.map((n) => [n, req.headers[n]])), extraHeadersToInclude: include, doNotModifyHeaders: true,
+  const signer = new aws4.RequestSigner({
+    service: 's3', region: said[3], method: req.method, path: req.url, doNotModifyHeaders: true,
+    headers: Object.fromEntries(names.map((n) => [n, req.headers[n]])), extraHeadersToInclude: include,
   }, { accessKeyId: KEY, secretAccessKey: SECRET });
-  const expected = /Signature=([0-9a-f]{64})/.exec(signed.headers?.Authorization ?? signed.Authorization)[1];
+  signer.datetime = req.headers['x-amz-date'];
+  const expected = /Signature=([0-9a-f]{64})/.exec(signer.sign().headers.Authorization)[1];
   assert.equal(said[5], expected, `signature of ${req.method} ${req.url}`);
 }
 
@@ -65,6 +66,7 @@ export async function startS3({ bucket = 'croft-test' } = {}) {
       from.on('data', (c) => chunks.push(c));
       from.on('end', async () => {
         const all = Buffer.concat(chunks);
+        act.stored?.();
         if (act.hold) await act.hold;
         if (act.cutAfter !== undefined) {
           res.writeHead(from.statusCode, from.headers);

@@ -249,3 +249,42 @@ test('a store that stalls keeps nobody else waiting', async () => {
   await Promise.all(waiting);
   await until(async () => (await inBucket(r)).length === 0, 10000);
 });
+
+test('the owner can try the settings out', async () => {
+  assert.equal(await admin.settings.testS3('storage'), true);
+  assert.deepEqual(s3.seen.map((s) => s.method), ['PUT', 'GET', 'DELETE']);
+  assert.match(s3.seen[0].path, /\/pb_settings_test_\w{5}\/test\.txt$/);
+  const off = await failure(admin.settings.testS3('backups'), 400);
+  assert.match(off.response.message, /^Failed to test the S3 filesystem\. Raw error: \n.*not enabled/);
+  for (const [name, code] of [['', 'validation_required'], ['other', 'validation_in_invalid']]) {
+    const err = await failure(admin.settings.testS3(name), 400);
+    assert.deepEqual(codes(err), { filesystem: code });
+  }
+  await admin.settings.update({ backups: { s3: s3.settings({ secret: 'wrong' }) } });
+  const wrong = await failure(admin.settings.testS3('backups'), 400);
+  assert.match(wrong.response.message, /403 SignatureDoesNotMatch: Check your secret/);
+  assert.equal(s3.refused.splice(0).length, 1);
+  await admin.settings.update({ backups: { s3: s3.settings({ endpoint: 'http://127.0.0.1:1' }) } });
+  assert.match((await failure(admin.settings.testS3('backups'), 400)).response.message, /Raw error: \n.*(refused|connect)/i);
+  assert.equal((await failure(server.client().settings.testS3('storage'))).status, 401);
+});
+
+test('the sweep at start removes what an upload left, and nothing that is not ours', async () => {
+  const r = await create({ one: file('kept', 'kept.txt') });
+  const orphan = await create({ one: file('orphan', 'orphan.txt') });
+  await admin.settings.update({ s3: { enabled: false } });
+  await admin.collection('docs').delete(orphan.id); // its object stays: settings say local
+  await admin.settings.update({ s3: { enabled: true } });
+  const foreign = `${docs.id}/${orphan.id}/foreign_0123456789.txt`;
+  await s3.put(foreign, 'stored by another server');
+  await s3.put(`other/${r.id}/a_0123456789.txt`, 'of no collection');
+  const [left] = (await inBucket(orphan)).filter((k) => k !== foreign);
+  assert.ok(left);
+  const [worker] = server.workers();
+  process.kill(worker, 'SIGKILL');
+  await until(async () => !(await inBucket(orphan)).includes(left), 10000);
+  await sleep(200);
+  assert.deepEqual(await inBucket(orphan), [foreign]);
+  assert.equal((await s3.keys('other/')).length, 1);
+  assert.equal((await inBucket(r)).length, 1);
+});

@@ -322,7 +322,7 @@ const SDK = {
         teamId: 'validation_length_invalid', keyId: 'validation_length_invalid', privateKey: 'validation_match_invalid', duration: 'validation_required' } }],
       duration: [400, () => apple({ duration: 15777001 }), { codes: { duration: 'validation_max_less_equal_than_required' } }],
       key: [400, () => apple({ privateKey: '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----' }), { message: /^Failed to generate client secret\. Raw error: \n/ }] } },
-    testS3: { suite: 'settings_s3' },
+    testS3: { suite: 's3' },
   },
   realtime: {
     subscribe: { ok: async () => {
