@@ -79,6 +79,7 @@ static Error *handle_settings_update(Req *req, Res *res)
 
 const Route admin_routes[] = {
     {"GET",   "/api/collections/{collection}/export", handle_export,          0, NULL},
+    {"GET",   "/api/admin/overview",                  handle_overview,        0, NULL},
     {"GET",   "/api/health",                          handle_health,          0, NULL},
     {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},
     {"PATCH", "/api/settings",                        handle_settings_update, 0, NULL},

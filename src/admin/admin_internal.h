@@ -1,12 +1,33 @@
 /* admin_internal.h - what the files of admin/ share: the handlers of the table
- * at the end of admin.c. */
+ * at the end of admin.c, and the parts of the overview. */
 #ifndef CROFT_ADMIN_INTERNAL_H
 #define CROFT_ADMIN_INTERNAL_H
 
 #include "admin/admin.h"
+#include "jobs/jobs.h"
 
-/* export.c */
+/* export.c, overview.c */
 Error *handle_export(Req *req, Res *res);
+Error *handle_overview(Req *req, Res *res);
+
+/* survey.c: texts by number, kept by survey_keep() for survey_recall(); a NULL
+ * Survey keeps nothing. */
+#define SURVEY_RANGES 3
+bool survey_recall(Survey *s, Arena *a, size_t index, uint64_t age_ms, Str *out);
+void survey_keep(Survey *s, size_t index, Str text);
+
+/* warnings.c */
+typedef struct {
+    Json *list;
+} Warnings;
+/* `severity` is "info", "warning" or "danger". */
+void warning_add(Arena *a, Warnings *w, const char *code, const char *severity, Str text,
+                 Str remedy, const char *link);
+MUST_CHECK Error *warnings_of_rows(Tx *tx, const Context *cx, Warnings *w);
+void warnings_of_settings(Arena *a, const Context *cx, const JobStats *jobs, Warnings *w);
+
+/* usage.c: the keys "storage" and "backup". */
+MUST_CHECK Error *usage_read(Tx *tx, const App *app, Json *out, Warnings *w);
 
 /* try_s3.c */
 Error *handle_try_s3(Req *req, Res *res);

@@ -1,6 +1,7 @@
 /* site.c - opening the stores in order, and closing them in the opposite one. */
 #include "app/site.h"
 
+#include "admin/admin.h"
 #include "mail/mail.h"
 #include "oauth2/oauth2.h"
 #include "realtime/realtime.h"
@@ -70,6 +71,8 @@ static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count
     if (err) return err;
     err = oauth2_create(a, app, &app->oauth2);
     if (err) return err;
+    err = survey_create(a, &app->survey);
+    if (err) return err;
     return auth_create(a, app, loop_count, &site->auth);
 }
 
@@ -95,6 +98,7 @@ void site_close(Site *site)
     if (app->passwords) passwords_destroy(app->passwords);
     realtime_destroy(app->realtime);
     oauth2_destroy(app->oauth2);
+    survey_destroy(app->survey);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
     if (app->settings) settings_store_close(app->settings);

@@ -52,6 +52,7 @@ typedef struct App {
     struct Logs *logs;         /* logs/ */
     struct Backups *backups;   /* backup/ */
     struct OAuth2 *oauth2;     /* oauth2/ */
+    struct Survey *survey;     /* admin/; NULL: nothing is kept */
     struct Thumbs *thumbs;     /* files/; NULL where none are made */
     struct {
         ChangeListener fn;

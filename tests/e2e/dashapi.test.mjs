@@ -31,6 +31,7 @@ test('everything here is for superusers', async () => {
     ['POST', '/api/collections/users/delete-many'],
     ['GET', '/api/collections/users/records/x/sessions'],
     ['GET', '/api/collections/users/export'],
+    ['GET', '/api/admin/overview'],
     ['POST', '/api/collections/users/records/x/end-sessions'],
   ];
   const users = server.client();
@@ -412,4 +413,38 @@ test('export: many pages, each record once', async () => {
     assert.equal(new Set(ns).size, 4000);
     if (query.includes('sort')) assert.deepEqual(ns.slice(0, 3), [3999, 3998, 3997]);
   }
+});
+
+// ---- overview ----
+
+test('the overview counts what was created, measures what is used, and warns', async () => {
+  await admin.collections.create({ name: 'open_door', fields: [text('a'), ...autodates], updateRule: '', createRule: '' });
+  for (let i = 0; i < 3; i++) await admin.collection('open_door').create({ a: `${i}` });
+  for (const [range, count, seconds] of [['24h', 24, 3600], ['7d', 56, 10800], ['30d', 30, 86400]]) {
+    const o = await ok('GET', `/api/admin/overview?range=${range}`);
+    assert.deepEqual([o.range, o.buckets.length, o.bucketSeconds, o.signUps.length], [range, count, seconds, count]);
+    const door = o.records.find((r) => r.collection === 'open_door');
+    assert.deepEqual([door.total, door.type, door.counts.length, door.counts.reduce((a, b) => a + b), door.atLeast], [3, 'base', count, 3, false]);
+    assert.equal(o.signUps.reduce((a, b) => a + b), (await admin.collection('users').getList(1, 1)).totalItems);
+    assert.ok(Date.parse(o.buckets.at(-1).replace(' ', 'T')) <= Date.now());
+    assert.ok(o.storage.database > 0 && o.storage.diskFree > 0 && o.storage.diskTotal > o.storage.diskFree);
+    assert.deepEqual([o.backup, o.storage.backups], [{ latest: null, schedule: '', remote: false }, 0]);
+    assert.ok(o.server.version && o.server.uptimeSeconds >= 0 && o.server.uptimeSeconds < 300, JSON.stringify(o.server));
+    const codes = o.warnings.map((w) => `${w.code} ${w.severity}`);
+    for (const code of ['smtp_off warning', 'sender_default warning', 'app_url_local warning', 'backups_off danger', 'rate_limits_off info', 'one_superuser info',
+      'superusers_without_mfa info', 'open_rule danger', 'open_rule warning']) assert.ok(codes.includes(code), `${code} in ${codes}`);
+    for (const w of o.warnings) assert.ok(w.text && w.remedy && w.link.startsWith('/'), JSON.stringify(w));
+    assert.ok(!JSON.stringify(o.warnings).includes('records of \\"users\\"'), 'signing up is open');
+  }
+  // kept for a while, unless asked anew
+  await admin.collection('open_door').create({ a: 'x' });
+  const total = async (query) => (await ok('GET', `/api/admin/overview?range=24h${query}`)).records.find((r) => r.collection === 'open_door').total;
+  assert.deepEqual([await total(''), await total('&fresh=1')], [3, 4]);
+  // what is mended is not warned of any more
+  await admin.settings.update({ meta: { appURL: 'https://a.example', senderAddress: 'me@a.example' }, rateLimits: { enabled: true, rules: [{ label: '/api/', duration: 10, maxRequests: 10000 }] } });
+  await admin.collections.update('open_door', { updateRule: null, createRule: null });
+  await admin.collection('_superusers').create({ email: 'second@example.com', password: 'password-12', passwordConfirm: 'password-12' });
+  const left = (await ok('GET', '/api/admin/overview?fresh=1')).warnings.map((w) => w.code);
+  assert.deepEqual(left.sort(), ['backups_off', 'smtp_off', 'superusers_without_mfa']);
+  assert.equal((await call('GET', '/api/admin/overview?range=1y')).status, 400);
 });
