@@ -52,6 +52,18 @@ test('an upload goes to the bucket, with its type and its name, and comes back',
   assert.deepEqual([got.status, got.bytes], [200, PNG]);
 });
 
+test('a thumbnail is made from the bucket, once, and kept there', async () => {
+  const r = await create({ one: file(PNG, 'dot.png', 'image/png') });
+  const key = `${docs.id}/${r.id}/thumbs_${r.one}/10x10_${r.one}`;
+  const got = await get(r, r.one, {}, '?thumb=10x10');
+  assert.deepEqual([got.status, got.headers['content-disposition'], got.bytes.readUInt32BE(16)], [200, `inline; filename=10x10_${r.one}`, 10]);
+  assert.deepEqual(await inBucket(r), [`${docs.id}/${r.id}/${r.one}`, key]);
+  assert.equal((await s3.head(key)).headers['content-type'], 'image/png');
+  s3.seen.length = 0;
+  assert.deepEqual((await get(r, r.one, {}, '?thumb=10x10')).bytes, got.bytes);
+  assert.ok(s3.seen.every((ask) => !JSON.stringify(ask).includes('PUT')));
+});
+
 test('downloads have the headers that local ones have', async () => {
   const content = Buffer.from('0123456789');
   await admin.settings.update({ s3: { enabled: false } });
