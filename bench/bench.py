@@ -23,6 +23,7 @@ import tempfile
 import time
 
 import sse
+import thumbs
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
@@ -207,7 +208,7 @@ def main():
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--rows", type=int, default=100000)
     ap.add_argument("--threads", default="2")
-    ap.add_argument("--only", default="view,list,create,static,start,realtime")
+    ap.add_argument("--only", default="view,list,create,static,start,realtime,thumbs")
     args = ap.parse_args()
     only = args.only.split(",")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="croft-bench-"))
@@ -253,6 +254,10 @@ def run(args, only, folder, servers, table):
     if "realtime" in only:
         print("realtime", file=sys.stderr)
         sse.run(args, sys.modules[__name__], folder, servers, table)
+        servers.pop().stop()
+    if "thumbs" in only:
+        print("thumbs", file=sys.stderr)
+        thumbs.run(args, sys.modules[__name__], folder, servers, table)
         servers.pop().stop()
     if not set(only) & {"view", "list", "create", "static"}:
         return
