@@ -2,6 +2,7 @@
 #include "admin/admin_internal.h"
 
 #include "base/log.h"
+#include "logs/logs.h"
 
 /* The first header that tells of a proxy in front: the owner should then name
  * it in settings.trustedProxy, or all visitors share one address. */
@@ -74,6 +75,7 @@ static Error *handle_settings_update(Req *req, Res *res)
     if (err) return error_summary(err, S("An error occurred while saving the new settings."));
     log_info("admin", "settings changed", LOG_STR("superuser", cx->auth->id),
              LOG_STR("ip", cx->real_ip));
+    logs_settings_changed(cx->app->logs);
     return res_json(res, 200, settings_to_json(a, settings_hold(cx->app->settings, a)));
 }
 
@@ -84,5 +86,6 @@ const Route admin_routes[] = {
     {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},
     {"PATCH", "/api/settings",                        handle_settings_update, 0, NULL},
     {"POST",  "/api/settings/test/s3",                handle_try_s3,          0, NULL},
+    {"POST",  "/api/sql",                             handle_sql,             0, NULL},
 };
 const size_t admin_route_count = COUNT(admin_routes);

@@ -31,5 +31,7 @@ MUST_CHECK Error *usage_read(Tx *tx, const App *app, Json *out, Warnings *w);
 
 /* try_s3.c */
 Error *handle_try_s3(Req *req, Res *res);
+/* sql.c */
+Error *handle_sql(Req *req, Res *res);
 
 #endif

@@ -4,6 +4,7 @@
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "logs/logs.h"
 
 typedef struct {
     Context cx; /* first: Req.context is a Context * for everybody else */
@@ -92,7 +93,8 @@ Error *context_filter_json(Req *req, Str *json)
 
 void context_after(Req *req, const Res *res, const Error *err)
 {
-    (void)err; /* http/ has logged it */
+    const App *app = req->app;
+    logs_request(app->logs, req, res, err);
     if (!log_enabled(LOG_DEBUG)) return;
     log_debug(
         "http", "request", LOG_STR("method", req->method_text), LOG_STR("target", req->target),

@@ -9,6 +9,7 @@
 #include "dashboard/dashboard.h"
 #include "files/files.h"
 #include "jobs/jobs.h"
+#include "logs/logs.h"
 #include "mail/mail.h"
 #include "oauth2/oauth2.h"
 #include "realtime/realtime.h"
@@ -24,6 +25,7 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
         {collection_routes, collection_route_count}, /* collections/ */
         {realtime_routes,   realtime_route_count  }, /* realtime/ */
         {admin_routes,      admin_route_count     }, /* admin/ */
+        {log_routes,        log_route_count       }, /* logs/ */
         {job_routes,        job_route_count       }, /* jobs/ */
         {mail_routes,       mail_route_count      }, /* mail/ */
         {dashboard_routes,  dashboard_route_count }, /* dashboard/ */

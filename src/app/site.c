@@ -2,6 +2,7 @@
 #include "app/site.h"
 
 #include "admin/admin.h"
+#include "logs/logs.h"
 #include "mail/mail.h"
 #include "oauth2/oauth2.h"
 #include "realtime/realtime.h"
@@ -10,6 +11,7 @@
 
 #define WORKER_QUEUE   1024
 #define PASSWORD_QUEUE 512
+#define CONSOLE_QUEUE  16
 
 static int cpu_count(void)
 {
@@ -63,6 +65,12 @@ static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count
     /* Half of the cores: sign-ins in a flood leave the rest to everybody else. */
     err = passwords_create(a, MAX(cpu_count() / 2, 1), PASSWORD_QUEUE, &app->passwords);
     if (err) return err;
+    LogsConfig logs = logs_config_default(site->dir);
+    logs.loop_count = loop_count;
+    err = logs_create(a, app, &logs, &app->logs);
+    if (err) return err;
+    err = workers_create(a, "console", 1, CONSOLE_QUEUE, &app->console);
+    if (err) return err;
     err = jobs_create(a, app, &app->jobs);
     if (err) return err;
     err = mailer_create(a, app, app->outgoing, &app->mailer);
@@ -94,6 +102,7 @@ void site_close(Site *site)
     jobs_destroy(app->jobs);
     if (app->storage) storage_unfollow(app->storage);
     outgoing_destroy(app->outgoing);
+    workers_destroy(app->console);
     if (app->workers) workers_destroy(app->workers);
     if (app->passwords) passwords_destroy(app->passwords);
     realtime_destroy(app->realtime);
@@ -101,6 +110,7 @@ void site_close(Site *site)
     survey_destroy(app->survey);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
+    logs_destroy(app->logs); /* writes what is left */
     if (app->settings) settings_store_close(app->settings);
     if (app->schema) schema_store_close(app->schema);
     if (app->db) db_close(app->db);

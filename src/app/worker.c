@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "files/files.h"
 #include "jobs/jobs.h"
+#include "logs/logs.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -165,6 +166,7 @@ static Error *start(Worker *w)
     if (err) return err;
     err = loops_create(w);
     if (err) return err;
+    logs_take_process_log(w->site.app.logs);
     err = control_start(w->arena, &w->site.app, o->dir, &w->control);
     if (err) return err;
     /* Visitors wait in the sockets already; the link is on the screen before

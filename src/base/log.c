@@ -32,6 +32,8 @@ static atomic_int line_format = LOG_TEXT;
 static pthread_mutex_t sites_lock = PTHREAD_MUTEX_INITIALIZER;
 static Site sites[SITES];
 static unsigned sites_held; /* how many have lines held back */
+static _Atomic(LogSink) sink_fn;
+static _Atomic(void *) sink_arg;
 
 typedef struct {
     char text[LOG_LINE_MAX];
@@ -47,6 +49,12 @@ void log_configure(LogLevel minimum, LogFormat format)
 {
     atomic_store(&minimum_level, (int)minimum);
     atomic_store(&line_format, (int)format);
+}
+
+void log_sink(LogSink sink, void *arg)
+{
+    atomic_store(&sink_arg, arg);
+    atomic_store(&sink_fn, sink);
 }
 
 bool log_enabled(LogLevel level)
@@ -268,8 +276,12 @@ static bool allowed(const char *area, const char *message, int64_t second)
 void log_write(LogLevel level, const char *area, const char *message, const LogField *fields,
                size_t count)
 {
-    if (!log_enabled(level)) return;
+    bool shown = log_enabled(level);
+    LogSink sink = atomic_load(&sink_fn);
+    if (!shown && (!sink || level < LOG_INFO)) return;
     int64_t second = (int64_t)(clock_mono_ms() / 1000) + 1; /* 0 is an unused place */
     tell_held(second);
-    if (allowed(area, message, second)) emit(level, area, message, fields, count);
+    if (!allowed(area, message, second)) return;
+    if (shown) emit(level, area, message, fields, count);
+    if (sink) sink(atomic_load(&sink_arg), level, area, message, fields, count);
 }

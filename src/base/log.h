@@ -38,6 +38,14 @@ bool log_enabled(LogLevel level);
 void log_write(LogLevel level, const char *area, const char *message, const LogField *fields,
                size_t count);
 
+/* Somebody else who gets every event that is written, and those of LOG_INFO and
+ * above also when standard error wants less: called on the thread that logs,
+ * must be brief and must not log. One a process. Set before others log, taken
+ * back (NULL) when they have ended. */
+typedef void (*LogSink)(void *arg, LogLevel level, const char *area, const char *message,
+                        const LogField *fields, size_t count);
+void log_sink(LogSink sink, void *arg);
+
 /* Says at once what was held back; for the end of the process and quiet times. */
 void log_flush(void);
 

@@ -1,9 +1,8 @@
 /* routes.c - the handlers of /api/collections; the table is at the end. */
+#include "base/log.h"
 #include "collections/collections_internal.h"
 #include "schema/options.h"
 
-#define PER_PAGE_DEFAULT  30
-#define PER_PAGE_MAX      1000
 #define VIEW_QUERY_MAX    5000
 #define IMPORT_BODY_BYTES (64u << 20)
 
@@ -21,33 +20,6 @@ static Error *read_body(Req *req, size_t limit, const Json **out)
 
 /* ---- lists ---- */
 
-static Error *query_whole(Req *req, Str key, int64_t fallback, int64_t *out)
-{
-    Str text = req_query(req, key);
-    *out = fallback;
-    if (text.len > 0 && !str_to_i64(text, out)) return error_status(req->arena, 400);
-    if (*out <= 0) *out = fallback;
-    return NULL;
-}
-
-static Error *query_flag(Req *req, Str key, bool *out)
-{
-    static const char *const YES[] = {"1", "t", "T", "TRUE", "true", "True"};
-    static const char *const NO[] = {"0", "f", "F", "FALSE", "false", "False", ""};
-    Str text = req_query(req, key);
-    for (size_t i = 0; i < COUNT(YES); i++) {
-        if (!str_eq(text, str_from(YES[i]))) continue;
-        *out = true;
-        return NULL;
-    }
-    for (size_t i = 0; i < COUNT(NO); i++) {
-        if (!str_eq(text, str_from(NO[i]))) continue;
-        *out = false;
-        return NULL;
-    }
-    return error_status(req->arena, 400);
-}
-
 /* GET /api/collections ? page perPage sort filter skipTotal fields
  *
  *   200   {"items": […], "page", "perPage", "totalItems", "totalPages"}
@@ -60,14 +32,12 @@ static Error *handle_list(Req *req, Res *res)
 
     CollectionList list = {.filter = req_query(req, S("filter")),
                            .sort = req_query(req, S("sort"))};
-    err = query_whole(req, S("page"), 1, &list.page);
+    Paging paging;
+    err = paging_read(req, &paging);
     if (err) return err;
-    err = query_whole(req, S("perPage"), PER_PAGE_DEFAULT, &list.per_page);
-    if (err) return err;
-    err = query_flag(req, S("skipTotal"), &list.skip_total);
-    if (err) return err;
-    list.per_page = MIN(list.per_page, PER_PAGE_MAX);
-    list.page = MIN(list.page, INT64_MAX / (2 * PER_PAGE_MAX));
+    list.page = MIN(paging.page, INT64_MAX / (2 * paging.per_page));
+    list.per_page = paging.per_page;
+    list.skip_total = paging.skip_total;
 
     Context *cx = req_context(req);
     Json *page;
@@ -94,6 +64,12 @@ static Error *handle_view(Req *req, Res *res)
 
 /* ---- changes ---- */
 
+static void note(const Context *cx, const char *what, Str name)
+{
+    log_info("collections", what, LOG_STR("collection", name), LOG_STR("superuser", cx->auth->id),
+             LOG_STR("ip", cx->real_ip));
+}
+
 /* POST /api/collections
  *
  *   body  a collection; what is left out gets the defaults of its type
@@ -111,6 +87,7 @@ static Error *handle_create(Req *req, Res *res)
     Collection *c;
     err = collection_create(req_context(req)->app, req->arena, body, &c);
     if (err) return err;
+    note(req_context(req), "collection created", c->name);
     return res_json(res, 200, collection_to_json(req->arena, c));
 }
 
@@ -134,6 +111,7 @@ static Error *handle_update(Req *req, Res *res)
     err = collection_update(req_context(req)->app, req->arena, req_param(req, "collection"),
                             req_header(req, S("If-Match")), body, &c);
     if (err) return err;
+    note(req_context(req), "collection changed", c->name);
     return res_json(res, 200, collection_to_json(req->arena, c));
 }
 

@@ -62,6 +62,8 @@ typedef struct {
     uint32_t write_timeout_ms; /* default 10000: the longest a db_write() work may run */
     uint32_t checkpoint_pages; /* default 4000: WAL pages at which copying back begins */
     uint32_t restart_pages;    /* default 16000: at which the writer itself does it */
+    bool relaxed;              /* commits are not fsynced: a power cut may take the latest ones
+                                  along, but never breaks the file. For what may be lost. */
 } DbConfig;
 
 DbConfig db_config_default(Str dir);
@@ -82,6 +84,10 @@ MUST_CHECK Error *db_write(Db *db, Arena *a, TxWork work, void *arg);
  * schema changes, whose publication (tx_after_commit) must precede any other
  * work. `timeout_ms` 0 = no limit. */
 MUST_CHECK Error *db_write_alone(Db *db, Arena *a, uint32_t timeout_ms, TxWork work, void *arg);
+
+/* Writes the file anew without its gaps, while all other writes wait: 0 = however
+ * long that takes. Takes the size of the content in temporary space. */
+MUST_CHECK Error *db_vacuum(Db *db, Arena *a, uint32_t timeout_ms);
 
 typedef enum {
     DB_ERROR_NONE,
@@ -123,6 +129,21 @@ MUST_CHECK Error *tx_prepare(Tx *tx, Str sql, Stmt **out);
 
 /* Runs SQL without parameters and rows: DDL. May hold several statements. */
 MUST_CHECK Error *tx_exec(Tx *tx, Str sql);
+
+/* Runs SQL that a person typed, one or more statements, under a guard: nothing
+ * that reaches out of this database or changes the connection (ATTACH, temporary
+ * tables, BEGIN … ROLLBACK, PRAGMAs that set something, load_extension, module
+ * tables but full-text and R-trees), values of at most 8 MiB, and no more than
+ * 256 MiB of memory on the way. In a read nothing can be written:
+ * DB_ERROR_READ_ONLY. `rows` may be NULL. Its functions get each statement that
+ * has columns, and each row until *enough. *changed: rows written, by all
+ * statements together. */
+typedef struct {
+    Error *(*columns)(void *arg, Stmt *stmt);
+    Error *(*row)(void *arg, Stmt *stmt, bool *enough);
+    void *arg;
+} DbRows;
+MUST_CHECK Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, int64_t *changed);
 
 /* Calls fn(arg) once the transaction is on disk, before db_write() returns, on
  * the writer's thread, in commit order over all transactions. Must be brief and

@@ -1,10 +1,11 @@
 /* cleanup.c - the built-in jobs that belong to no other module: expired one-time
- * passwords and sign-ins half done, given-up outbox rows, the database's own
- * statistics (api: operations §4.1).
+ * passwords and sign-ins half done, given-up outbox rows, old log entries, the
+ * databases' own statistics (api: operations §4.1).
  */
 #include "jobs/jobs_internal.h"
 
 #include "base/clock.h"
+#include "logs/logs.h"
 
 #define BATCH 200
 
@@ -115,7 +116,14 @@ static Error *optimize(App *app, Arena *a, void *arg)
     (void)arg;
     Error *err = db_write(app->db, a, dead_work, NULL);
     if (err) return err;
-    return db_write_alone(app->db, a, 0, optimize_work, NULL);
+    err = db_write_alone(app->db, a, 0, optimize_work, NULL);
+    return err ? err : logs_optimize(app->logs, a);
+}
+
+static Error *clean_logs(App *app, Arena *a, void *arg)
+{
+    (void)arg;
+    return logs_cleanup(app->logs, a);
 }
 
 Error *cleanup_register(Jobs *jobs, Arena *a)
@@ -124,9 +132,10 @@ Error *cleanup_register(Jobs *jobs, Arena *a)
         Str id, expression;
         CronRun run;
     } BUILT_IN[] = {
-        {STR_INIT("__pbDBOptimize__"), STR_INIT("0 0 * * *"), optimize  },
-        {STR_INIT("__pbMFACleanup__"), STR_INIT("0 * * * *"), clean_mfas},
-        {STR_INIT("__pbOTPCleanup__"), STR_INIT("0 * * * *"), clean_otps},
+        {STR_INIT("__pbLogsCleanup__"), STR_INIT("0 */6 * * *"), clean_logs},
+        {STR_INIT("__pbDBOptimize__"),  STR_INIT("0 0 * * *"),   optimize  },
+        {STR_INIT("__pbMFACleanup__"),  STR_INIT("0 * * * *"),   clean_mfas},
+        {STR_INIT("__pbOTPCleanup__"),  STR_INIT("0 * * * *"),   clean_otps},
     };
     for (size_t i = 0; i < COUNT(BUILT_IN); i++) {
         Error *err =

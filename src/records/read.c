@@ -5,10 +5,8 @@
  * made again: names and hidden flags must be those of the rows. */
 #include "records/records_internal.h"
 
-#define PER_PAGE_DEFAULT 30
-#define PER_PAGE_MAX     1000
-#define ATTEMPTS         3
-#define PUBLISH_WAIT_MS  5
+#define ATTEMPTS        3
+#define PUBLISH_WAIT_MS 5
 
 /* Between a schema's commit and its publication new tables are there with the
  * old names known: such a statement does not compile, and a moment helps. */
@@ -45,8 +43,7 @@ typedef struct {
     Str rows_sql, count_sql;
     Buf out;
 
-    int64_t page, per_page;
-    bool skip_total;
+    Paging paging;
     int64_t rows, total;
     Record **records; /* with `expand` only */
     bool found;
@@ -136,36 +133,6 @@ static Error *read_items(ReadJob *job, Tx *tx)
 
 /* ---- list ---- */
 
-static Error *query_int(Req *req, Str key, int64_t fallback, int64_t *out)
-{
-    Str text = req_query(req, key);
-    *out = fallback;
-    if (text.len == 0 || str_to_i64(text, out)) return NULL;
-    return error_status(req->arena, 400);
-}
-
-static Error *list_params(ReadJob *job)
-{
-    Req *req = job->req;
-    Error *err = query_int(req, S("page"), 1, &job->page);
-    if (err) return err;
-    err = query_int(req, S("perPage"), PER_PAGE_DEFAULT, &job->per_page);
-    if (err) return err;
-    if (job->page <= 0) job->page = 1;
-    if (job->per_page <= 0) job->per_page = PER_PAGE_DEFAULT;
-    if (job->per_page > PER_PAGE_MAX) job->per_page = PER_PAGE_MAX;
-
-    Str skip = req_query(req, S("skipTotal"));
-    if (skip.len && !bool_of_text(skip, &job->skip_total)) return error_status(req->arena, 400);
-    return NULL;
-}
-
-static int64_t list_offset(const ReadJob *job)
-{
-    if (job->page - 1 > INT64_MAX / job->per_page) return INT64_MAX;
-    return (job->page - 1) * job->per_page;
-}
-
 static Error *count_rows(ReadJob *job, Tx *tx)
 {
     Stmt *stmt;
@@ -184,26 +151,13 @@ static Error *count_rows(ReadJob *job, Tx *tx)
  * views, whose total counts ids that may come twice). */
 static Error *list_total(ReadJob *job, Tx *tx)
 {
-    bool is_last = job->c->type != COLLECTION_VIEW && job->rows < job->per_page &&
-                   (job->rows > 0 || job->page == 1);
-    job->total = job->skip_total ? -1 : is_last ? list_offset(job) + job->rows : 0;
-    if (job->skip_total || is_last || !job->rows_sql.len) return NULL;
+    bool is_last = job->c->type != COLLECTION_VIEW && job->rows < job->paging.per_page &&
+                   (job->rows > 0 || job->paging.page == 1);
+    job->total = job->paging.skip_total ? -1
+                 : is_last              ? paging_offset(&job->paging) + job->rows
+                                        : 0;
+    if (job->paging.skip_total || is_last || !job->rows_sql.len) return NULL;
     return count_rows(job, tx);
-}
-
-static void list_tail(ReadJob *job)
-{
-    Buf *out = &job->out;
-    int64_t pages = job->total < 0 ? -1 : (job->total + job->per_page - 1) / job->per_page;
-    buf_add(out, S("],\"page\":"));
-    buf_i64(out, job->page);
-    buf_add(out, S(",\"perPage\":"));
-    buf_i64(out, job->per_page);
-    buf_add(out, S(",\"totalItems\":"));
-    buf_i64(out, job->total);
-    buf_add(out, S(",\"totalPages\":"));
-    buf_i64(out, pages);
-    buf_add(out, S("}\n"));
 }
 
 static Error *list_work(Tx *tx, void *arg)
@@ -215,7 +169,7 @@ static Error *list_work(Tx *tx, void *arg)
     if (err) return err;
     err = list_total(job, tx);
     if (err) return err;
-    list_tail(job);
+    paging_write_tail(&job->out, &job->paging, job->total);
     return NULL;
 }
 
@@ -242,14 +196,15 @@ static Error *list_once(ReadJob *job)
 {
     Error *err = read_begin(job, RULE_LIST);
     if (err) return err;
-    err = list_params(job);
+    err = paging_read(job->req, &job->paging);
     if (err) return err;
     err = client_conditions(job);
     if (err) return list_error(job->a, err);
 
-    read_sql(job, job->per_page, list_offset(job));
-    if (job->rows_sql.len && !job->skip_total) job->count_sql = select_count_sql(job->select);
-    if (job->expand) job->records = arena_new(job->a, Record *, (size_t)job->per_page);
+    read_sql(job, job->paging.per_page, paging_offset(&job->paging));
+    if (job->rows_sql.len && !job->paging.skip_total)
+        job->count_sql = select_count_sql(job->select);
+    if (job->expand) job->records = arena_new(job->a, Record *, (size_t)job->paging.per_page);
     job->out = buf_new(job->a, 16 * 1024);
     return db_read(job->cx->app->db, job->a, list_work, job);
 }

@@ -50,6 +50,7 @@ typedef struct App {
     struct Mailer *mailer;     /* mail/ */
     struct Realtime *realtime; /* realtime/ */
     struct Logs *logs;         /* logs/ */
+    Workers *console;          /* one thread: queries that superusers typed, in turn */
     struct Backups *backups;   /* backup/ */
     struct OAuth2 *oauth2;     /* oauth2/ */
     struct Survey *survey;     /* admin/; NULL: nothing is kept */
@@ -92,6 +93,18 @@ Error *require_superuser(Req *req);
 Error *require_auth(Req *req);
 Error *require_superuser_or_owner(Req *req, Str record_id);
 Error *require_same_collection_auth(Req *req, const Collection *c);
+
+/* The page a list endpoint is asked for (conventions §6): 400 for what is no
+ * number or flag; too small and too large ones are brought into range. */
+typedef struct {
+    int64_t page, per_page;
+    bool skip_total;
+} Paging;
+MUST_CHECK Error *paging_read(Req *req, Paging *out);
+int64_t paging_offset(const Paging *p);
+/* `],"page":1,"perPage":30,"totalItems":…,"totalPages":…}` and a newline, behind
+ * the items; total < 0: not counted. */
+void paging_write_tail(Buf *out, const Paging *p, int64_t total);
 
 /* The {collection} of the path; 404 with `message` when unknown. */
 MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);

@@ -281,6 +281,12 @@ MUST_CHECK Error *schema_delete(SchemaStore *store, Tx *tx, const Collection *c)
  * (import), and for compiling rules against what is being saved. */
 MUST_CHECK Error *schema_preview(SchemaStore *store, Tx *tx, Arena *a, const Schema **out);
 
+/* Somebody else wrote to "_collections" in this transaction: reads it anew, and
+ * publishes after commit. Error 400 when the server could not go on with what
+ * is there: a row that cannot be read, a system collection or field gone. Not
+ * in one transaction with the others above. */
+MUST_CHECK Error *schema_reload(SchemaStore *store, Tx *tx);
+
 /* ---- sign-in providers ---- */
 
 typedef struct {

@@ -66,6 +66,10 @@ MUST_CHECK Error *settings_update(SettingsStore *store, Arena *a, const Json *pa
 /* The same inside a write transaction that does more (db_write_alone() only):
  * published when it commits. */
 MUST_CHECK Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch);
+/* Somebody else may have written to "_params" in this transaction: reads it
+ * anew, and publishes what changed after commit. Error 400 when the settings are
+ * gone or do not hold. */
+MUST_CHECK Error *settings_reload(SettingsStore *store, Tx *tx);
 /* Rate-limit labels "old:tag" become "new:tag": for a collection that is being
  * renamed in `tx`. */
 MUST_CHECK Error *settings_rename_collection(SettingsStore *store, Tx *tx, Str old_name,

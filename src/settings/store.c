@@ -177,14 +177,35 @@ static const Settings *present(const SettingsStore *store)
     return &((Version *)snapshots_peek(store->snapshots))->settings;
 }
 
-static Error *replace(SettingsStore *store, Tx *tx, const Json *json)
+static void publish_later(SettingsStore *store, Tx *tx, const Json *json)
 {
-    Error *err = write_document(tx, store->key, json);
-    if (err) return err;
     rolled_back(store); /* an earlier change in the same transaction */
     store->pending = version_create(json);
     tx_after_commit(tx, committed, store);
     tx_after_rollback(tx, rolled_back, store);
+}
+
+static Error *replace(SettingsStore *store, Tx *tx, const Json *json)
+{
+    Error *err = write_document(tx, store->key, json);
+    if (err) return err;
+    publish_later(store, tx, json);
+    return NULL;
+}
+
+Error *settings_reload(SettingsStore *store, Tx *tx)
+{
+    Arena *a = tx_arena(tx);
+    Loading loading = {.key = store->key};
+    Error *err = load_work(tx, &loading);
+    if (err && err->status < 500) return error_new(a, 400, S("the settings cannot be read"));
+    if (err) return err;
+    if (!loading.json) return error_new(a, 400, S("the settings are gone"));
+    if (json_equal(loading.json, present(store)->json)) return NULL;
+    err = settings_check(a, loading.json);
+    if (err) return error_new(a, 400, S("the settings do not hold"));
+    if (store->key.len && !loading.is_sealed) return replace(store, tx, loading.json);
+    publish_later(store, tx, loading.json);
     return NULL;
 }
 

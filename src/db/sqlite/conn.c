@@ -2,8 +2,10 @@
 #include "base/clock.h"
 #include "db/sqlite/internal.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define POOL_IDLE_MAX 8
 
@@ -47,9 +49,28 @@ bool conn_time_is_up(Conn *c)
     return true;
 }
 
+uint64_t resident_pages(void)
+{
+    char text[64];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t got = read(fd, text, sizeof text);
+    (void)close(fd); /* nothing was written */
+    Str rest = str_make(text, got > 0 ? (size_t)got : 0);
+    (void)str_split(&rest, ' '); /* the address space */
+    uint64_t pages;
+    return str_to_u64(str_split(&rest, ' '), &pages) ? pages : 0;
+}
+
 static int on_progress(void *arg)
 {
-    return conn_time_is_up(arg);
+    Conn *c = arg;
+    return conn_time_is_up(c) || (c->resident_max > 0 && resident_pages() > c->resident_max);
+}
+
+void conn_progress(Conn *c, int ops)
+{
+    sqlite3_progress_handler(c->raw, ops, on_progress, c);
 }
 
 void conn_limit(Conn *c, uint64_t limit_ns)
@@ -104,15 +125,16 @@ static int configure(Conn *c, ConnRole role)
 
     char sql[256];
     (void)snprintf(sql, sizeof sql,
-                   "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
+                   "PRAGMA synchronous=%s; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;"
                    "PRAGMA mmap_size=%zu; PRAGMA cache_size=-%zu; PRAGMA query_only=%d",
-                   config->mmap_bytes, config->cache_bytes / 1024, role == CONN_READ);
+                   config->relaxed ? "NORMAL" : "FULL", config->mmap_bytes,
+                   config->cache_bytes / 1024, role == CONN_READ);
     rc = sqlite3_exec(raw, sql, NULL, NULL, NULL);
     if (rc != SQLITE_OK) return rc;
 
     /* Reads the file's head: a foreign or broken file is named at once. */
     rc = sqlite3_exec(raw, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
-    sqlite3_progress_handler(raw, PROGRESS_OPS, on_progress, c);
+    conn_progress(c, PROGRESS_OPS);
     return rc;
 }
 

@@ -104,6 +104,7 @@ struct Conn {
     uint64_t deadline_ns; /* set at the first look at the clock; 0 = not yet */
     uint32_t looks;
     bool timed_out;
+    uint64_t resident_max; /* of the process in pages, beyond which a work ends; 0 = none */
 
     SlowEntry slow[SLOW_SLOTS];
 };
@@ -112,8 +113,10 @@ MUST_CHECK Error *conn_open(Db *db, Arena *a, ConnRole role, Conn **out);
 void db_conn_close(Conn *c);             /* NULL is fine */
 int conn_control(Conn *c, Control what); /* an SQLite result code */
 void conn_limit(Conn *c, uint64_t limit_ns);
-bool conn_time_is_up(Conn *c); /* a look at the clock: the running statement must end */
-int like_install(Conn *c);     /* like.c; an SQLite result code */
+void conn_progress(Conn *c, int ops); /* how many VM operations lie between two looks */
+uint64_t resident_pages(void);        /* of the process; 0 when it cannot be told */
+bool conn_time_is_up(Conn *c);        /* a look at the clock: the running statement must end */
+int like_install(Conn *c);            /* like.c; an SQLite result code */
 
 MUST_CHECK Error *pool_take(Db *db, Arena *a, Conn **out);
 void pool_put(Db *db, Conn *c);

@@ -42,6 +42,7 @@ struct WriteJob {
     void *arg;
     uint32_t timeout_ms;
     bool alone;
+    bool vacuum; /* instead of a work; then also alone */
     int reruns;
 
     Error *err;
@@ -229,6 +230,26 @@ static void fail_all(Db *db, JobList *list, int rc)
     finish(db, list);
 }
 
+/* Outside of any transaction. The copy is a temporary file, attached meanwhile. */
+static void vacuum_run(Db *db, JobList *list)
+{
+    Conn *c = db->writer.conn;
+    JobList done = {0};
+    WriteJob *job = list_pop(list);
+    list_push(&done, job);
+    conn_limit(c, job->timeout_ms * NS_PER_MS);
+    sqlite3_limit(c->raw, SQLITE_LIMIT_ATTACHED, 1);
+    int rc = sqlite3_exec(c->raw, "PRAGMA temp_store=FILE; VACUUM", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        db_note_failure(db, rc, "vacuum");
+        job->err = sqlite_error_safe(job->arena, db, c->raw, rc, S("VACUUM"));
+    }
+    sqlite3_limit(c->raw, SQLITE_LIMIT_ATTACHED, 0);
+    conn_limit(c, 0);
+    (void)sqlite3_exec(c->raw, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL); /* cannot fail */
+    finish(db, &done);
+}
+
 /* One transaction over the front of `list`: up to the next work that wants to be
  * alone, or that one. Takes off what it finished. */
 static void batch_run(Db *db, JobList *list)
@@ -236,6 +257,10 @@ static void batch_run(Db *db, JobList *list)
     Conn *c = db->writer.conn;
     if (atomic_load(&db->stopped) != DB_ERROR_NONE) {
         fail_all(db, list, SQLITE_OK);
+        return;
+    }
+    if (list->first->vacuum) {
+        vacuum_run(db, list);
         return;
     }
     int rc = conn_control(c, CONTROL_BEGIN_IMMEDIATE);
@@ -421,5 +446,11 @@ Error *db_write(Db *db, Arena *a, TxWork work, void *arg)
 Error *db_write_alone(Db *db, Arena *a, uint32_t timeout_ms, TxWork work, void *arg)
 {
     WriteJob job = {.arena = a, .work = work, .arg = arg, .timeout_ms = timeout_ms, .alone = true};
+    return submit(db, &job);
+}
+
+Error *db_vacuum(Db *db, Arena *a, uint32_t timeout_ms)
+{
+    WriteJob job = {.arena = a, .timeout_ms = timeout_ms, .alone = true, .vacuum = true};
     return submit(db, &job);
 }

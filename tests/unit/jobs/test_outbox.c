@@ -267,6 +267,7 @@ static void crons_run_by_the_clock_and_by_hand(void **state)
     check_str(
         "list", json_format(f->a, crons_list(jobs, f->a)),
         "[{\"id\":\"a\",\"expression\":\"* * * * *\"},{\"id\":\"b\",\"expression\":\"0 * * * *\"},"
+        "{\"id\":\"__pbLogsCleanup__\",\"expression\":\"0 */6 * * *\"},"
         "{\"id\":\"__pbDBOptimize__\",\"expression\":\"0 0 * * *\"},"
         "{\"id\":\"__pbMFACleanup__\",\"expression\":\"0 * * * *\"},"
         "{\"id\":\"__pbOTPCleanup__\",\"expression\":\"0 * * * *\"}]");
