@@ -284,6 +284,7 @@ Error *thumb_open(Thumbs *thumbs, Storage *storage, Arena *a, Str size, StillThe
     if (!image_size_parse(size, &parsed) || has_failed(thumbs, w.thumb_key)) return NULL;
     err = make_once(&w, &original, &parsed, format, out, is_thumb);
     if (!err || err->status == 404) return err;
+    if (err->status == 503 && !err->code) return NULL; /* images/ has said so, once */
     log_warn("thumbs", "the original is served instead", LOG_STR("key", w.thumb_key),
              LOG_STR("cause", err->cause));
     return NULL;

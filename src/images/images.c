@@ -167,13 +167,19 @@ static Str printable(Arena *a, const char *text)
     return str_trim(str_make(bytes, copy.len));
 }
 
+/* Once, until one can be made again. */
+static void tell_absence(Images *images, Str why)
+{
+    if (!atomic_exchange(&images->absence_told, true))
+        log_warn("images", "cannot make thumbnails now; originals are served",
+                 LOG_STR("cause", why));
+}
+
 static Error *failed(Arena *a, Images *images, const ImageAnswer *answer)
 {
     Str why = printable(a, answer->text);
     bool is_absent = answer->status == IMAGE_UNAVAILABLE;
-    if (is_absent && !atomic_exchange(&images->absence_told, true))
-        log_warn("images", "cannot make thumbnails now; originals are served",
-                 LOG_STR("cause", why));
+    if (is_absent) tell_absence(images, why);
     return error_cause(a, error_status(a, is_absent ? 503 : 422), "%.*s (%u ms of CPU, %u KiB)",
                        STR_ARG(why), answer->cpu_us / 1000, answer->peak_kib);
 }
@@ -187,6 +193,7 @@ Error *images_thumbnail(Images *images, Arena *a, int fd, const ImageSize *size,
     job->give_up_ms = clock_mono_ms() + IMAGE_WAIT_MAX_MS;
     image_request_make(&job->request, atomic_fetch_add(&images->last_id, 1) + 1, size, format);
     Error *err = await_work(images->workers, a, run_job, job);
+    if (err) tell_absence(images, err->cause);
     if (err) return err;
 
     if (job->bytes) arena_defer(a, free, job->bytes);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -352,6 +353,29 @@ static void an_idle_keeper_ends(void **state)
     stop(&next);
 }
 
+/* A keeper that can open nothing beyond the two descriptors of its job. */
+static void without_the_library(void **state)
+{
+    Fixture f = {.a = *state};
+    check_ok("channel", image_channel_open(f.a, &f.channel));
+    f.keeper = fork();
+    if (f.keeper == 0) {
+        rlim_t files = f.channel.keeper < 6 ? 6 : 5;
+        struct rlimit limit = {files, files};
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        ImageKeeper keeper = {.fd = f.channel.keeper, .idle_ms = 60000};
+        image_keeper_run(&keeper);
+    }
+    check_ok("create", images_create(f.a, &f.channel.worker, 1, &f.images));
+    for (int i = 0; i < 2; i++) {
+        Thumbnail out;
+        Error *err = thumb(&f, png(f.a, 10, 10, 10, false), "5x5", IMAGE_PNG, &out);
+        assert_int_equal(err->status, 503);
+        assert_true(str_starts(err->cause, S("libvips.so.42 cannot be loaded")));
+    }
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +385,7 @@ int main(void)
         test_with_arena(memory_stays_within_its_limit),
         test_with_arena(a_decoder_that_dies_costs_one_job),
         test_with_arena(an_idle_keeper_ends),
+        test_with_arena(without_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
