@@ -81,6 +81,8 @@ static Error *handle_settings_update(Req *req, Res *res)
 
 const Route admin_routes[] = {
     {"GET",   "/api/collections/{collection}/export", handle_export,          0, NULL},
+    {"GET",   "/api/admin/files",                     handle_files,           0, NULL},
+    {"POST",  "/api/admin/files/orphans/delete",      handle_orphans_delete,  0, NULL},
     {"GET",   "/api/admin/overview",                  handle_overview,        0, NULL},
     {"GET",   "/api/health",                          handle_health,          0, NULL},
     {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},

@@ -13,8 +13,23 @@ Error *handle_overview(Req *req, Res *res);
 /* survey.c: texts by number, kept by survey_keep() for survey_recall(); a NULL
  * Survey keeps nothing. */
 #define SURVEY_RANGES 3
+#define SURVEY_FILES  SURVEY_RANGES
+#define SURVEY_TEXTS  (SURVEY_FILES + 1)
 bool survey_recall(Survey *s, Arena *a, size_t index, uint64_t age_ms, Str *out);
 void survey_keep(Survey *s, size_t index, Str text);
+void survey_forget(Survey *s, size_t index);
+/* Starts files_walk() on the survey's thread unless it is under way. */
+void survey_walk_start(Survey *s, App *app);
+/* Of the walk, on its thread: how many steps there will be, about; one was
+ * done. False: the server stops. */
+void survey_walk_expect(Survey *s, uint64_t steps);
+bool survey_walk_step(Survey *s);
+bool survey_walk_state(Survey *s, int *percent); /* true while it is under way */
+
+/* files.c */
+void files_walk(Survey *survey, App *app);
+Error *handle_files(Req *req, Res *res);
+Error *handle_orphans_delete(Req *req, Res *res);
 
 /* warnings.c */
 typedef struct {

@@ -100,6 +100,7 @@ void site_close(Site *site)
     /* What may still write first; nobody else does any more. */
     if (app->outgoing) outgoing_stop(app->outgoing); /* deliveries end at once */
     jobs_destroy(app->jobs);
+    survey_destroy(app->survey);
     if (app->storage) storage_unfollow(app->storage);
     outgoing_destroy(app->outgoing);
     workers_destroy(app->console);
@@ -107,7 +108,6 @@ void site_close(Site *site)
     if (app->passwords) passwords_destroy(app->passwords);
     realtime_destroy(app->realtime);
     oauth2_destroy(app->oauth2);
-    survey_destroy(app->survey);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
     logs_destroy(app->logs); /* writes what is left */

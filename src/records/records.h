@@ -252,6 +252,30 @@ typedef struct {
 /* Error 400 of the field "recordId" when there is no such record. */
 MUST_CHECK Error *rule_try(App *app, Arena *a, const RuleTrial *trial, RuleOutcome *out);
 
+/* ---- looking at all files (file_scan.c) ---- */
+
+typedef struct {
+    const Collection *collection; /* NULL when there is none of that id */
+    Str collection_id, record_id, name;
+    uint64_t size_bytes;
+    bool is_orphan;  /* no row names it, and it is old enough to be sure */
+    bool is_missing; /* a row names it, but there is no such blob */
+} FileSeen;
+typedef struct {
+    Error *(*blob)(void *arg, const FileSeen *file);
+    Error *(*row)(void *arg); /* a row was compared; may be NULL */
+    void *arg;
+} FileScan;
+#define ORPHAN_AGE_MS (10 * 60 * 1000) /* no upload takes so long to get its row */
+/* Takes as long as there are files; an error of a callback ends it. Not in a
+ * transaction. */
+MUST_CHECK Error *records_scan_files(App *app, Arena *a, const FileScan *scan);
+bool collection_has_files(const Collection *c);
+/* Removes one blob if it is an orphan now: 400 when a row names it, 404 when it
+ * is none. */
+MUST_CHECK Error *records_remove_orphan(App *app, Arena *a, Str collection_id, Str record_id,
+                                        Str name);
+
 /* ---- the change feed ---- */
 
 /* At start, before the first request. */

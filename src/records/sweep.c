@@ -156,14 +156,6 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 
 /* ---- rows without their blob ---- */
 
-static bool has_files(const Collection *c)
-{
-    for (size_t i = 0; i < c->field_count; i++) {
-        if (c->fields[i].type == FIELD_FILE) return c->type != COLLECTION_VIEW;
-    }
-    return false;
-}
-
 static Error *page_work(Tx *tx, void *arg)
 {
     Sweep *s = arg;
@@ -229,7 +221,7 @@ static Error *sweep_local(Sweep *s, Arena *a)
     Error *err = storage_walk(s->app->storage, a, visit_blob, s);
     for (size_t i = 0; !err && i < s->schema->count; i++) {
         s->c = s->schema->collections[i];
-        if (has_files(s->c)) err = check_rows(s);
+        if (collection_has_files(s->c)) err = check_rows(s);
     }
     return err;
 }

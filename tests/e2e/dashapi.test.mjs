@@ -1,5 +1,6 @@
 // dashapi.test.mjs - the endpoints that the dashboard needs beyond PocketBase's (docs/dashboard-api.md).
 import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { EventSource } from './eventsource.mjs';
 import { autodates, sleep, startServer, text, until } from './server.mjs';
@@ -32,6 +33,8 @@ test('everything here is for superusers', async () => {
     ['GET', '/api/collections/users/records/x/sessions'],
     ['GET', '/api/collections/users/export'],
     ['GET', '/api/admin/overview'],
+    ['GET', '/api/admin/files'],
+    ['POST', '/api/admin/files/orphans/delete'],
     ['POST', '/api/collections/users/records/x/end-sessions'],
   ];
   const users = server.client();
@@ -447,4 +450,48 @@ test('the overview counts what was created, measures what is used, and warns', a
   const left = (await ok('GET', '/api/admin/overview?fresh=1')).warnings.map((w) => w.code);
   assert.deepEqual(left.sort(), ['backups_off', 'smtp_off', 'superusers_without_mfa']);
   assert.equal((await call('GET', '/api/admin/overview?range=1y')).status, 400);
+});
+
+// ---- files ----
+
+test('files: what they take, the largest, orphans and missing ones', async () => {
+  const c = await admin.collections.create({ name: 'attic', fields: [text('a'), { name: 'docs', type: 'file', maxSelect: 5, maxSize: 1e6 }] });
+  const file = (name, size) => new File(['x'.repeat(size)], name);
+  const made = [];
+  for (let i = 0; i < 60; i++) made.push(await admin.collection('attic').create({ a: `${i}`, docs: [file(`f${i}.txt`, 100 + i)] }));
+  const two = await admin.collection('attic').create({ docs: [file('one.txt', 5000), file('two.txt', 10)] });
+  const walked = async () => {
+    await ok('GET', '/api/admin/files?fresh=1');
+    return until(async () => {
+      const answer = await ok('GET', '/api/admin/files');
+      assert.ok(answer.percent >= 0 && answer.percent <= 100);
+      return !answer.running && answer.result;
+    }, 10000, 50);
+  };
+  const sum = 5010 + made.reduce((all, _, i) => all + 100 + i, 0);
+  const first = await walked();
+  assert.deepEqual(first.collections, [{ count: 62, bytes: sum, id: c.id, name: 'attic' }]);
+  assert.deepEqual([first.total, first.remote, first.largest.length], [{ count: 62, bytes: sum }, false, 50]);
+  assert.deepEqual(first.largest[0], { key: `${c.id}/${two.id}/${two.docs[0]}`, collectionId: c.id, collectionName: 'attic', recordId: two.id, name: two.docs[0], size: 5000 });
+  assert.deepEqual(first.largest.slice(1, 4).map((f) => f.size), [159, 158, 157]);
+  assert.deepEqual([first.orphans, first.missing], [{ count: 0, bytes: 0, items: [] }, { count: 0, bytes: 0, items: [] }]);
+
+  // somebody removed a file, somebody left two: one is too young to be sure of
+  const store = `${server.data}/storage/${c.id}`;
+  rmSync(`${store}/${made[0].id}/${made[0].docs[0]}`);
+  mkdirSync(`${store}/nobody`);
+  for (const name of ['old.txt', 'young.txt']) writeFileSync(`${store}/nobody/${name}`, 'left');
+  writeFileSync(`${store}/${two.id}/stray.txt`, 'stray!');
+  const longAgo = Date.now() / 1000 - 3600;
+  for (const path of ['nobody/old.txt', `${two.id}/stray.txt`]) utimesSync(`${store}/${path}`, longAgo, longAgo);
+  const second = await walked();
+  assert.deepEqual(second.orphans.items.map((f) => f.key).sort(), [`${c.id}/nobody/old.txt`, `${c.id}/${two.id}/stray.txt`].sort());
+  assert.deepEqual([second.orphans.count, second.orphans.bytes, second.missing.count, second.missing.items[0].key], [2, 10, 1, `${c.id}/${made[0].id}/${made[0].docs[0]}`]);
+
+  const keys = [`${c.id}/nobody/old.txt`, `${c.id}/nobody/young.txt`, `${c.id}/${two.id}/${two.docs[0]}`, '../../data.db', 'a/b', `${c.id}/../data.db`, `${c.id}/nobody/gone.txt`];
+  const gone = await ok('POST', '/api/admin/files/orphans/delete', { keys });
+  assert.deepEqual([gone.deleted, gone.failed, gone.items.map((i) => i.status)], [1, 6, [204, 404, 400, 400, 400, 400, 404]]);
+  assert.deepEqual((await walked()).orphans.items.map((f) => f.name), ['stray.txt']);
+  assert.equal((await server.request('GET', `/api/files/attic/${two.id}/${two.docs[0]}`)).body.length, 5000);
+  assert.equal((await call('POST', '/api/admin/files/orphans/delete', { keys: Array(1001).fill('a/b/c') })).status, 400);
 });

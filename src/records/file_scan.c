@@ -1,0 +1,212 @@
+/* file_scan.c - every blob with whether a row names it, and every row's file
+ * without a blob: what sweep.c does at start, for looking at.
+ *
+ * Bounded memory: blobs folder by folder, rows page by page. In a bucket rows
+ * are not compared with it: that would be a request for every file there is. */
+#include "base/clock.h"
+#include "records/records_internal.h"
+
+#define PAGE_ROWS     200
+#define SCRATCH_BYTES ((size_t)32 << 20)
+
+typedef struct {
+    App *app;
+    const Schema *schema;
+    const FileScan *scan;
+    Arena *folder, *blob, *pages[2];
+    const Collection *c;
+    Str collection_id, record_id; /* of the folder being walked */
+    StrList names;                /* what its row names */
+    bool entered;
+    Str after; /* last id of the page before */
+    Record **page;
+    size_t page_count;
+} Scan;
+
+static void drop_arena(void *arg)
+{
+    arena_destroy(arg);
+}
+
+static Arena *scratch(Arena *a)
+{
+    Arena *arena = arena_create("file scan", SCRATCH_BYTES);
+    arena_defer(a, drop_arena, arena);
+    return arena;
+}
+
+static StrList names_of(Arena *a, const Record *r)
+{
+    StrList all = {0};
+    for (size_t i = 0; i < r->collection->field_count; i++) {
+        const Field *f = &r->collection->fields[i];
+        if (f->type == FIELD_FILE) all = list_join(a, all, value_to_list(a, f, &r->values[i]));
+    }
+    return all;
+}
+
+static Error *names_work(Tx *tx, void *arg)
+{
+    Scan *s = arg;
+    Record *r;
+    s->names = (StrList){0};
+    Error *err = record_find(tx, s->c, s->record_id, &r);
+    if (err) return err->status == 404 ? NULL : err;
+    s->names = names_of(s->folder, r);
+    return NULL;
+}
+
+static Error *enter_folder(Scan *s, Str collection_id, Str record_id)
+{
+    if (s->entered && str_eq(s->collection_id, collection_id) && str_eq(s->record_id, record_id))
+        return NULL;
+    arena_reset(s->folder);
+    s->entered = true;
+    s->collection_id = arena_copy(s->folder, collection_id);
+    s->record_id = arena_copy(s->folder, record_id);
+    s->c = schema_find_id(s->schema, collection_id);
+    s->names = (StrList){0};
+    if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
+    return db_read(s->app->db, s->folder, names_work, s);
+}
+
+/* Without a row, and not of an upload that may still be under way, nor of
+ * somebody else who uses the same bucket. */
+static Error *is_orphan(Scan *s, Str name, bool *orphan)
+{
+    BlobInfo info;
+    *orphan = false;
+    Str key = str_printf(s->folder, "%.*s/%.*s/%.*s", STR_ARG(s->collection_id),
+                         STR_ARG(s->record_id), STR_ARG(name));
+    arena_reset(s->blob);
+    Error *err = storage_stat(s->app->storage, s->blob, key, &info);
+    if (err) return err->status == 404 ? NULL : err;
+    bool young = info.modified_ms > clock_wall_ms() - ORPHAN_AGE_MS;
+    *orphan = info.origin != BLOB_FOREIGN && !young;
+    return NULL;
+}
+
+static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_name,
+                         uint64_t size_bytes)
+{
+    Scan *s = arg;
+    Error *err = enter_folder(s, collection_id, record_id);
+    if (err) return err;
+    FileSeen seen = {.collection = s->c,
+                     .collection_id = collection_id,
+                     .record_id = record_id,
+                     .name = file_name,
+                     .size_bytes = size_bytes};
+    if (!list_has(s->names, file_name)) {
+        err = is_orphan(s, file_name, &seen.is_orphan);
+        if (err) return err;
+    }
+    return s->scan->blob(s->scan->arg, &seen);
+}
+
+/* ---- rows ---- */
+
+static Error *page_work(Tx *tx, void *arg)
+{
+    Scan *s = arg;
+    Arena *a = tx_arena(tx);
+    Buf sql = buf_new(a, 128);
+    buf_add(&sql, S("SELECT "));
+    sql_columns(&sql, tx, s->c);
+    buf_add(&sql, S(" FROM "));
+    sql_name(&sql, tx, s->c->name);
+    buf_printf(&sql, " WHERE id>?1 ORDER BY id LIMIT %d", PAGE_ROWS);
+    Stmt *stmt;
+    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
+    if (err) return err;
+    stmt_bind_str(stmt, 1, s->after);
+    s->page = arena_new(a, Record *, PAGE_ROWS);
+    s->page_count = 0;
+    for (bool row; s->page_count < PAGE_ROWS;) {
+        err = stmt_step(stmt, &row);
+        if (err) return err;
+        if (!row) break;
+        s->page[s->page_count++] = record_read(a, s->c, stmt);
+    }
+    stmt_release(stmt);
+    return NULL;
+}
+
+static Error *check_row(Scan *s, Arena *a, const Record *r)
+{
+    StrList names = names_of(a, r);
+    for (size_t i = 0; i < names.count; i++) {
+        BlobInfo info;
+        arena_reset(s->blob);
+        Str key = file_key(a, s->c, record_id(r), names.items[i]);
+        Error *err = storage_stat(s->app->storage, s->blob, key, &info);
+        if (err && err->status != 404) return err;
+        FileSeen seen = {.collection = s->c,
+                         .collection_id = s->c->id,
+                         .record_id = record_id(r),
+                         .name = names.items[i],
+                         .is_missing = true};
+        if (err) err = s->scan->blob(s->scan->arg, &seen);
+        if (err) return err;
+    }
+    return s->scan->row ? s->scan->row(s->scan->arg) : NULL;
+}
+
+static Error *check_rows(Scan *s)
+{
+    s->after = S("");
+    for (size_t round = 0;; round++) {
+        Arena *a = s->pages[round % 2]; /* `after` is in the other one */
+        arena_reset(a);
+        Error *err = db_read(s->app->db, a, page_work, s);
+        for (size_t i = 0; !err && i < s->page_count; i++)
+            err = check_row(s, a, s->page[i]);
+        if (err || s->page_count < PAGE_ROWS) return err;
+        s->after = record_id(s->page[s->page_count - 1]);
+    }
+}
+
+bool collection_has_files(const Collection *c)
+{
+    for (size_t i = 0; i < c->field_count; i++)
+        if (c->fields[i].type == FIELD_FILE) return c->type != COLLECTION_VIEW;
+    return false;
+}
+
+Error *records_scan_files(App *app, Arena *a, const FileScan *scan)
+{
+    Scan s = {.app = app, .schema = schema_hold(app->schema, a), .scan = scan};
+    s.folder = scratch(a);
+    s.blob = scratch(a);
+    s.pages[0] = scratch(a);
+    s.pages[1] = scratch(a);
+    bool remote = storage_is_remote(app->storage);
+    Error *err = remote ? NULL : storage_walk(app->storage, a, visit_blob, &s);
+    for (size_t i = 0; !err && i < s.schema->count; i++) {
+        s.c = s.schema->collections[i];
+        if (!collection_has_files(s.c)) continue;
+        const Collection *c = s.c;
+        if (remote) err = storage_walk_collection(app->storage, a, c->id, visit_blob, &s);
+        s.c = c;
+        if (!remote && !err) err = check_rows(&s);
+    }
+    return err;
+}
+
+/* ---- one orphan ---- */
+
+Error *records_remove_orphan(App *app, Arena *a, Str collection_id, Str record_id, Str name)
+{
+    Scan s = {.app = app, .schema = schema_hold(app->schema, a)};
+    s.folder = scratch(a);
+    s.blob = scratch(a);
+    bool orphan = false;
+    Error *err = enter_folder(&s, collection_id, record_id);
+    if (!err && list_has(s.names, name)) return error_new(a, 400, S("A record has this file."));
+    if (!err) err = is_orphan(&s, name, &orphan);
+    if (err) return err;
+    if (!orphan) return error_new(a, 404, S("There is no such orphan, or it is too young."));
+    Str key =
+        str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(collection_id), STR_ARG(record_id), STR_ARG(name));
+    return storage_remove(app->storage, a, key);
+}
