@@ -1,6 +1,6 @@
 """bench.py - Croft against its yardstick, nginx and PocketBase, in one interleaved run.
 
-    script/bench [--seconds 2] [--rounds 5] [--rows 100000] [--peers] [--only view,...,realtime]
+    script/bench [--seconds 2] [--rounds 5] [--rows 100000] [--peers] [--only view,...,realtime,signin]
 
 The figure to trust is server CPU per request (utime + stime of the server's processes over
 the requests answered): other work on the machine hardly moves it. Every server is started
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 
+import signin
 import sse
 import thumbs
 
@@ -208,7 +209,7 @@ def main():
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--rows", type=int, default=100000)
     ap.add_argument("--threads", default="2")
-    ap.add_argument("--only", default="view,list,create,static,start,realtime,thumbs")
+    ap.add_argument("--only", default="view,list,create,static,start,realtime,thumbs,signin")
     args = ap.parse_args()
     only = args.only.split(",")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="croft-bench-"))
@@ -258,6 +259,10 @@ def run(args, only, folder, servers, table):
     if "thumbs" in only:
         print("thumbs", file=sys.stderr)
         thumbs.run(args, sys.modules[__name__], folder, servers, table)
+        servers.pop().stop()
+    if "signin" in only:
+        print("signin", file=sys.stderr)
+        signin.run(args, sys.modules[__name__], folder, servers, table)
         servers.pop().stop()
     if not set(only) & {"view", "list", "create", "static"}:
         return
