@@ -83,6 +83,7 @@ const Route admin_routes[] = {
     {"GET",   "/api/collections/{collection}/export", handle_export,          0, NULL},
     {"GET",   "/api/admin/files",                     handle_files,           0, NULL},
     {"POST",  "/api/admin/files/orphans/delete",      handle_orphans_delete,  0, NULL},
+    {"GET",   "/api/admin/sql/schema",                handle_sql_schema,      0, NULL},
     {"GET",   "/api/admin/overview",                  handle_overview,        0, NULL},
     {"GET",   "/api/health",                          handle_health,          0, NULL},
     {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},

@@ -5,6 +5,7 @@
 
 #include "admin/admin.h"
 #include "jobs/jobs.h"
+#include "logs/logs.h"
 
 /* export.c, overview.c */
 Error *handle_export(Req *req, Res *res);
@@ -43,6 +44,9 @@ void warnings_of_settings(Arena *a, const Context *cx, const JobStats *jobs, War
 
 /* usage.c: the keys "storage" and "backup". */
 MUST_CHECK Error *usage_read(Tx *tx, const App *app, Json *out, Warnings *w);
+
+/* sql_schema.c */
+Error *handle_sql_schema(Req *req, Res *res);
 
 /* try_s3.c */
 Error *handle_try_s3(Req *req, Res *res);

@@ -89,6 +89,7 @@ static Error *count_created(Tx *tx, const Collection *c, const Range *r, int64_t
 typedef struct {
     Context *cx;
     const Range *range;
+    int64_t now_ms;
     Json *out;
     Warnings warnings;
 } Overview;
@@ -163,16 +164,52 @@ static void add_server(Arena *a, Overview *o)
     json_set(a, o->out, S("server"), server);
 }
 
+/* ---- requests ---- */
+
+static Json *traffic_json(Arena *a, const Traffic *t, int count)
+{
+    static const char *const KEYS[] = {"total", "clientErrors", "serverErrors", "p50", "p99"};
+    Json *lists[COUNT(KEYS)], *out = json_new_object(a);
+    for (size_t i = 0; i < COUNT(KEYS); i++)
+        lists[i] = json_new_array(a);
+    for (int i = 0; i < count; i++) {
+        const TrafficBucket *b = &t->buckets[i];
+        const double values[] = {(double)b->total, (double)b->errors_4xx, (double)b->errors_5xx,
+                                 b->p50_ms, b->p99_ms};
+        _Static_assert(COUNT(values) == COUNT(KEYS), "a list for each");
+        for (size_t k = 0; k < COUNT(KEYS); k++)
+            json_push(a, lists[k], json_new_number(a, values[k]));
+    }
+    for (size_t i = 0; i < COUNT(KEYS); i++)
+        json_set(a, out, str_from(KEYS[i]), lists[i]);
+    json_set_bool(a, out, S("complete"), t->complete);
+    return out;
+}
+
+/* A log that cannot be read costs the owner its plot, not the page. */
+static void add_requests(Arena *a, Overview *o)
+{
+    Traffic traffic;
+    const Range *r = o->range;
+    TrafficQuery query = {.from_ms = first_bucket_s(r, o->now_ms) * 1000,
+                          .bucket_ms = r->bucket_s * 1000,
+                          .count = r->count};
+    Error *err = logs_traffic(o->cx->app->logs, a, &query, &traffic);
+    bool shown = !err && traffic.available;
+    json_set(a, o->out, S("requests"),
+             shown ? traffic_json(a, &traffic, r->count) : json_new_null(a));
+}
+
 /* ---- the whole ---- */
 
 static Error *overview_work(Tx *tx, void *arg)
 {
     Overview *o = arg;
     Arena *a = tx_arena(tx);
-    int64_t now_ms = clock_wall_ms(), from_s = first_bucket_s(o->range, now_ms);
+    int64_t from_s = first_bucket_s(o->range, o->now_ms);
     o->out = json_new_object(a);
     o->warnings.list = json_new_array(a);
-    json_set_str(a, o->out, S("at"), datetime_format(a, now_ms));
+    json_set_str(a, o->out, S("at"), datetime_format(a, o->now_ms));
     add_buckets(a, o, from_s);
     Error *err = add_records(tx, o, from_s);
     if (!err) err = usage_read(tx, o->cx->app, o->out, &o->warnings);
@@ -193,11 +230,12 @@ static const Range *range_find(Str name, size_t *index)
 static Error *overview_make(Req *req, const Range *range, Str *out)
 {
     Context *cx = req_context(req);
-    Overview o = {.cx = cx, .range = range};
+    Overview o = {.cx = cx, .range = range, .now_ms = clock_wall_ms()};
     JobStats jobs = {0};
     Error *err = db_read_slow(cx->app->db, req->arena, OVERVIEW_MS, overview_work, &o);
     if (!err && cx->app->jobs) err = jobs_stats(cx->app->jobs, req->arena, &jobs);
     if (err) return err;
+    add_requests(req->arena, &o);
     add_server(req->arena, &o);
     warnings_of_settings(req->arena, cx, &jobs, &o.warnings);
     json_set(req->arena, o.out, S("warnings"), o.warnings.list);
@@ -207,7 +245,7 @@ static Error *overview_make(Req *req, const Range *range, Str *out)
 
 /* GET /api/admin/overview ? range=24h|7d|30d
  *
- *   200   {"at", "range", "bucketSeconds", "buckets", "records", "signUps",
+ *   200   {"at", "range", "bucketSeconds", "buckets", "requests", "records", "signUps",
  *          "storage", "backup", "server", "warnings"}; at most 15 seconds old
  *   400   data.range
  */

@@ -68,6 +68,24 @@ typedef struct {
 } LogsStats;
 LogsStats logs_stats(const Logs *logs);
 
+/* Requests over time: `count` buckets of `bucket_ms` from `from_ms` on. Only the
+ * newest 200,000 entries are looked at: *complete tells whether that was all.
+ * Not available: there is no log at the moment. In a fiber or a thread that may
+ * wait. */
+typedef struct {
+    int64_t from_ms, bucket_ms;
+    int count;
+} TrafficQuery;
+typedef struct {
+    uint64_t total, errors_4xx, errors_5xx;
+    double p50_ms, p99_ms; /* of the time to the answer; 0 without requests */
+} TrafficBucket;
+typedef struct {
+    bool available, complete;
+    TrafficBucket *buckets;
+} Traffic;
+MUST_CHECK Error *logs_traffic(Logs *logs, Arena *a, const TrafficQuery *query, Traffic *out);
+
 extern const Route log_routes[]; /* /api/logs */
 extern const size_t log_route_count;
 

@@ -34,6 +34,7 @@ test('everything here is for superusers', async () => {
     ['GET', '/api/collections/users/export'],
     ['GET', '/api/admin/overview'],
     ['GET', '/api/admin/files'],
+    ['GET', '/api/admin/sql/schema'],
     ['POST', '/api/admin/files/orphans/delete'],
     ['POST', '/api/collections/users/records/x/end-sessions'],
   ];
@@ -439,7 +440,18 @@ test('the overview counts what was created, measures what is used, and warns', a
     for (const w of o.warnings) assert.ok(w.text && w.remedy && w.link.startsWith('/'), JSON.stringify(w));
     assert.ok(!JSON.stringify(o.warnings).includes('records of \\"users\\"'), 'signing up is open');
   }
+  // requests, from the log, which is written every three seconds
+  const traffic = await until(async () => {
+    const { requests } = await ok('GET', '/api/admin/overview?range=24h&fresh=1');
+    assert.deepEqual(['total', 'clientErrors', 'serverErrors', 'p50', 'p99'].map((key) => requests[key].length), Array(5).fill(24));
+    return requests.total.at(-1) + requests.total.at(-2) > 100 && requests; // the hour may just have begun
+  }, 8000, 300);
+  assert.ok(traffic.clientErrors.at(-1) + traffic.clientErrors.at(-2) > 10 && traffic.complete === true, JSON.stringify(traffic));
+  const busy = traffic.total.at(-1) > traffic.total.at(-2) ? 23 : 22;
+  assert.ok(traffic.p50[busy] > 0 && traffic.p99[busy] >= traffic.p50[busy] && traffic.p99[busy] < 60000);
+  assert.equal(traffic.serverErrors[busy], 0);
   // kept for a while, unless asked anew
+  await ok('GET', '/api/admin/overview?range=24h&fresh=1');
   await admin.collection('open_door').create({ a: 'x' });
   const total = async (query) => (await ok('GET', `/api/admin/overview?range=24h${query}`)).records.find((r) => r.collection === 'open_door').total;
   assert.deepEqual([await total(''), await total('&fresh=1')], [3, 4]);
@@ -494,4 +506,14 @@ test('files: what they take, the largest, orphans and missing ones', async () =>
   assert.deepEqual((await walked()).orphans.items.map((f) => f.name), ['stray.txt']);
   assert.equal((await server.request('GET', `/api/files/attic/${two.id}/${two.docs[0]}`)).body.length, 5000);
   assert.equal((await call('POST', '/api/admin/files/orphans/delete', { keys: Array(1001).fill('a/b/c') })).status, 400);
+});
+
+test('the SQL console knows tables, columns and indexes', async () => {
+  const { tables } = await ok('GET', '/api/admin/sql/schema');
+  const goods = tables.find((x) => x.name === 'goods');
+  assert.deepEqual(goods, { name: 'goods', type: 'table', indexes: ['idx_goods_sku'], columns: goods.columns });
+  assert.deepEqual(goods.columns.map((c) => c.name), ['id', 'sku', 'price', 'created', 'updated']);
+  assert.deepEqual([goods.columns[0], goods.columns[2].type], [{ name: 'id', type: 'TEXT', primaryKey: true }, 'NUMERIC']);
+  assert.equal(tables.find((x) => x.name === 'shelf_view').type, 'view');
+  for (const name of ['_params', '_collections', '_superusers']) assert.ok(tables.some((x) => x.name === name), name);
 });
