@@ -364,7 +364,11 @@ const SDK = {
   },
   backups: Object.fromEntries(['getFullList', 'create', 'upload', 'delete', 'restore', 'getDownloadURL'].map((m) => [m, { suite: 'backups' }]).concat([['getDownloadUrl', { local: () => {} }]])),
   logs: Object.fromEntries(['getList', 'getOne', 'getStats', 'truncate'].map((m) => [m, { suite: 'logs' }])),
-  sql: { run: { suite: 'sql' } },
+  sql: { run: { ok: async () => {
+    const answer = await admin.sql.run('select 1 as a, null as b');
+    assert.deepEqual([answer.columns.map((c) => c.name), answer.rows, answer.affectedRows], [['a', 'b'], [['1', null]], 0]);
+  }, bad: { ...superusersOnly((pb) => pb.sql.run('select 1')), blank: [400, () => admin.sql.run(''), { codes: { query: 'validation_required' } }],
+    broken: [400, () => admin.sql.run('select from'), { message: /^Failed to execute query\. Raw error:\n/, codes: {} }] } } },
   batch: {
     collection: { local: () => {} },
     send: { ok: async () => {

@@ -52,8 +52,8 @@ static int setup(void **state)
     assert_non_null(mkdtemp(f.dir));
     check_ok("open", site_open(f.a, str_from(f.dir), S(""), 1, &f.site));
     bool created;
-    check_ok("owner", superuser_upsert(&f.site.app, f.a, S("o@example.com"), S("owner-password"),
-                                       &created));
+    check_ok("owner",
+             superuser_upsert(&f.site.app, f.a, S("o@example.com"), S("owner-password"), &created));
     world_start(&f.world, (HttpConfig){.tables = tables,
                                        .table_count = modules_routes(tables),
                                        .app = &f.site.app,
@@ -94,12 +94,12 @@ static const struct {
     const char *name, *target;
     uint64_t each; /* transactions a request may take */
 } ROWS[] = {
-    {"caller, settings",        "/api/settings",                              0},
-    {"caller, health",          "/api/health",                                0},
-    {"schema",                  "/api/collections/meta/scaffolds",            0},
-    {"jobs",                    "/api/crons",                                 0},
-    {"the record alone",        "/api/collections/users/records?perPage=1",   1},
-    {"the collection is cached", "/api/collections/users/auth-methods",       0},
+    {"caller, settings",         "/api/settings",                            0},
+    {"caller, health",           "/api/health",                              0},
+    {"schema",                   "/api/collections/meta/scaffolds",          0},
+    {"jobs",                     "/api/crons",                               0},
+    {"the record alone",         "/api/collections/users/records?perPage=1", 1},
+    {"the collection is cached", "/api/collections/users/auth-methods",      0},
 };
 
 static void nothing_is_looked_up_twice(void **state)
@@ -121,7 +121,8 @@ static void a_change_is_noticed(void **state)
     Fixture *f = *state;
     sign_in(f);
     check_int("before", ask(f, "GET", "/api/settings", S("")), 200);
-    check_int("change", ask(f, "PATCH", "/api/settings", S("{\"meta\":{\"appName\":\"New\"}}")), 200);
+    check_int("change", ask(f, "PATCH", "/api/settings", S("{\"meta\":{\"appName\":\"New\"}}")),
+              200);
     check_int("after", ask(f, "GET", "/api/settings", S("")), 200);
     assert_true(str_find(f->answer.body, S("\"appName\":\"New\"")) >= 0);
     bool created;
