@@ -177,8 +177,9 @@ static Error *query_error(Arena *a, const Error *err)
 static Str query_answer(const Query *q)
 {
     Buf out = buf_new(q->arena, q->rows.len + q->columns.len + 128);
+    uint64_t took_us = q->took_ns / 1000;
     buf_add(&out, S("{\"execTime\":"));
-    json_write_number(&out, (double)(q->took_ns / 1000) / 1000);
+    json_write_number(&out, (double)took_us / 1000);
     buf_add(&out, S(",\"affectedRows\":"));
     buf_i64(&out, q->changed);
     buf_add(&out, S(",\"columns\":["));

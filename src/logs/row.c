@@ -176,8 +176,9 @@ static void request_row(Arena *a, const EntryHead *head, const Str *parts, LogRo
     }
     if (head->level >= LEVEL_ERROR && parts[PART_ERROR].len)
         member_str(&data, "error", parts[PART_ERROR]);
+    uint64_t exec_us = head->exec_ns / 1000;
     buf_add(&data, S(",\"execTime\":"));
-    json_write_number(&data, (double)(head->exec_ns / 1000) / 1000);
+    json_write_number(&data, (double)exec_us / 1000);
     member_str(&data, "method", parts[PART_METHOD]);
     member_str(&data, "referer",
                printable(a, url_redact(a, cut(a, parts[PART_REFERER], HEADER_MAX))));
