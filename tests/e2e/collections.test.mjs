@@ -165,3 +165,13 @@ test('records and schema changes at once: nothing fails for another reason than 
   await Promise.all([writers, readers]);
   assert.deepEqual(errors.map((e) => `${e.status} ${JSON.stringify(e.response)}`), []);
 });
+
+test('what an auth collection and a relation cannot be made to be', async () => {
+  const err = await failure(admin.collections.create({ name: 'odd_auth', type: 'auth', fields: [{ name: 'password', type: 'text' }] }), 400);
+  assert.equal(err.response.data.fields.code, 'validation_missing_password_field');
+  const [one, two] = [await admin.collections.create({ name: 'rel_one' }), await admin.collections.create({ name: 'rel_two' })];
+  const rel = await admin.collections.create({ name: 'rel_from', fields: [{ name: 'r', type: 'relation', collectionId: one.id }] });
+  const moved = rel.fields.map((f) => (f.name === 'r' ? { ...f, collectionId: two.id } : f));
+  const refused = await failure(admin.collections.update('rel_from', { fields: moved }), 400);
+  assert.equal(refused.response.data.fields['1'].collectionId.code, 'validation_field_relation_change');
+});
