@@ -219,17 +219,6 @@ static Error *payload_hash(S3 *s3, Arena *a, const S3Call *call, Str *out)
     return NULL;
 }
 
-static void sort_headers(FetchHeader *headers, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        for (size_t k = i; k > 0 && str_cmp(headers[k].name, headers[k - 1].name) < 0; k--) {
-            FetchHeader swap = headers[k];
-            headers[k] = headers[k - 1];
-            headers[k - 1] = swap;
-        }
-    }
-}
-
 typedef struct {
     S3 *s3;
     const S3Call *call;
@@ -246,7 +235,7 @@ static Error *send_once(Arena *a, const Prepared *p, FetchResponse *out)
     headers[count++] = (FetchHeader){S("host"), s3->host};
     headers[count++] = (FetchHeader){S("x-amz-content-sha256"), p->hash};
     headers[count++] = (FetchHeader){S("x-amz-date"), s3_date(a, now)};
-    sort_headers(headers, count);
+    s3_sort(headers, count);
     S3Signing signing = {.method = call.method,
                          .path = p->path,
                          .query = p->query,

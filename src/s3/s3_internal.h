@@ -36,6 +36,7 @@ typedef struct {
 Str s3_authorization(Arena *a, const S3Keys *keys, const S3Signing *request);
 /* "20130524T000000Z" */
 Str s3_date(Arena *a, int64_t now_ms);
+void s3_sort(FetchHeader *list, size_t count); /* by name; they are few */
 /* Parameters percent-encoded and sorted: "list-type=2&prefix=a%2F". */
 Str s3_query(Arena *a, FetchHeader *params, size_t count);
 /* Percent-encoded but for its slashes. */

@@ -31,15 +31,20 @@ Str s3_encode_path(Arena *a, Str path)
     return buf_str(&out);
 }
 
-Str s3_query(Arena *a, FetchHeader *params, size_t count)
+void s3_sort(FetchHeader *list, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
-        for (size_t k = i; k > 0 && str_cmp(params[k].name, params[k - 1].name) < 0; k--) {
-            FetchHeader swap = params[k];
-            params[k] = params[k - 1];
-            params[k - 1] = swap;
+        for (size_t k = i; k > 0 && str_cmp(list[k].name, list[k - 1].name) < 0; k--) {
+            FetchHeader swap = list[k];
+            list[k] = list[k - 1];
+            list[k - 1] = swap;
         }
     }
+}
+
+Str s3_query(Arena *a, FetchHeader *params, size_t count)
+{
+    s3_sort(params, count);
     Buf out = buf_new(a, 128);
     for (size_t i = 0; i < count; i++) {
         if (i > 0) buf_char(&out, '&');

@@ -1,7 +1,7 @@
 // s3.mjs - a real S3 server (s3rver) behind a gate that checks every request's Signature Version 4
 // with aws4, an independent implementation, and that can misbehave when told to.
 //
-//   const s3 = await startS3();
+//   const s3 = await startS3();                 or with { certificate } for https
 //   s3.settings()                     what settings.s3 is to be
 //   s3.keys()                         what is in the bucket
 //   s3.gate = (req) => ({ status: 503 }) | { stall: true } | { refuse: true } | { cutAfter: 10 } |
@@ -12,6 +12,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +33,8 @@ export function checkSignature(req, body) {
   const names = said[4].split(';');
   for (const must of ['host', 'x-amz-date', 'x-amz-content-sha256']) assert.ok(names.includes(must), `${must} is not signed`);
   const hash = req.headers['x-amz-content-sha256'];
-  assert.equal(hash, createHash('sha256').update(body).digest('hex'), 'the content is not what was signed');
+  const expectedHash = req.socket.encrypted ? 'UNSIGNED-PAYLOAD' : createHash('sha256').update(body).digest('hex');
+  assert.equal(hash, expectedHash, 'the content is not what was signed');
   assert.ok(Math.abs(Date.now() - Date.parse(req.headers['x-amz-date'].replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'))) < 60000, 'an old signature');
   const include = Object.fromEntries(names.map((n) => [n, true]));
   const signer = new aws4.RequestSigner({
@@ -49,7 +51,7 @@ const answer = (res, status, body, headers = {}) => {
   res.end(body);
 };
 
-export async function startS3({ bucket = 'croft-test' } = {}) {
+export async function startS3({ bucket = 'croft-test', certificate } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'croft-s3-'));
   const store = new S3rver({ address: '127.0.0.1', port: 0, silent: true, directory, allowMismatchedSignatures: true,
     vhostBuckets: false, configureBuckets: [{ name: bucket }] });
@@ -82,7 +84,8 @@ export async function startS3({ bucket = 'croft-test' } = {}) {
     inside.end(body);
   }
 
-  const gate = http.createServer((req, res) => {
+  const serve = certificate ? (on) => https.createServer(certificate, on) : (on) => http.createServer(on);
+  const gate = serve((req, res) => {
     const chunks = [];
     req.on('data', (c) => chunks.push(c));
     req.on('error', () => {});
@@ -130,7 +133,7 @@ export async function startS3({ bucket = 'croft-test' } = {}) {
 
   return Object.assign(s3, {
     port,
-    settings: (more = {}) => ({ enabled: true, endpoint: `http://127.0.0.1:${port}`, bucket, region: REGION, accessKey: KEY, secret: SECRET, forcePathStyle: true, ...more }),
+    settings: (more = {}) => ({ enabled: true, endpoint: `http${certificate ? 's' : ''}://127.0.0.1:${port}`, bucket, region: REGION, accessKey: KEY, secret: SECRET, forcePathStyle: true, ...more }),
     keys: async (prefix = '') => {
       const { bytes } = await inside('GET', `?list-type=2&prefix=${encodeURIComponent(prefix)}`);
       return [...bytes.toString().matchAll(/<Key>([^<]*)<\/Key>/g)].map((m) => m[1]).sort();

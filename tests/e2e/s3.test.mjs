@@ -2,10 +2,12 @@
 // (api: files §8).
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { startS3 } from './s3.mjs';
+import { makeCertificate } from './smtp.mjs';
 import { codes, failure, sleep, startServer, text, until } from './server.mjs';
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
@@ -13,10 +15,13 @@ const MB = 1024 * 1024;
 const file = (content, name, type = 'text/plain') => new File([content], name, { type });
 const url = (r, name) => `/api/files/${r.collectionId}/${r.id}/${name}`;
 
-let server, admin, s3, docs;
+let server, admin, s3, safe, docs;
+const dir = mkdtempSync(join(tmpdir(), 'croft-s3-cert-'));
 before(async () => {
+  const certificate = makeCertificate(dir);
   s3 = await startS3();
-  server = await startServer();
+  safe = await startS3({ certificate });
+  server = await startServer({ env: { SSL_CERT_FILE: certificate.file } });
   admin = await server.admin();
   docs = await admin.collections.create({
     name: 'docs', listRule: '', viewRule: '', createRule: '', updateRule: '', deleteRule: '',
@@ -29,6 +34,8 @@ before(async () => {
 after(async () => {
   await server?.stop();
   await s3?.stop();
+  await safe?.stop();
+  rmSync(dir, { recursive: true, force: true });
 });
 beforeEach(() => {
   s3.gate = null;
@@ -171,6 +178,18 @@ test('a bucket may be named by a host', async () => {
   await admin.settings.update({ s3: s3.settings() });
 });
 
+test('over TLS the content is not signed as well, and the certificate counts', async () => {
+  await admin.settings.update({ s3: safe.settings() });
+  const r = await create({ one: file('over TLS', 't.txt'), many: [file('', 'empty.txt')] });
+  assert.equal((await get(r, r.one)).body, 'over TLS');
+  const puts = (store) => store.seen.filter((s) => s.method === 'PUT').length;
+  assert.deepEqual([safe.refused, puts(s3), puts(safe)], [[], 0, 2]);
+  await admin.settings.update({ s3: { endpoint: `https://localhost:${safe.port}`, forcePathStyle: false } });
+  const other = await failure(admin.settings.testS3('storage'), 400); // croft-test.localhost is not in it
+  assert.match(other.response.message, /certificate/);
+  await admin.settings.update({ s3: s3.settings() });
+});
+
 test('the secret is never told, and kept when it is not said', async () => {
   const settings = await admin.settings.getAll();
   assert.deepEqual([settings.s3.accessKey, 'secret' in settings.s3], ['S3RVER', false]);
@@ -264,8 +283,9 @@ test('a store that stalls keeps nobody else waiting', async () => {
 
 test('the owner can try the settings out', async () => {
   assert.equal(await admin.settings.testS3('storage'), true);
-  assert.deepEqual(s3.seen.map((s) => s.method), ['PUT', 'GET', 'DELETE']);
-  assert.match(s3.seen[0].path, /\/pb_settings_test_\w{5}\/test\.txt$/);
+  const seen = s3.seen.filter((s) => s.path.includes('pb_settings_test_')); // others' removals may still be under way
+  assert.deepEqual(seen.map((s) => s.method), ['PUT', 'GET', 'DELETE']);
+  assert.match(seen[0].path, /\/pb_settings_test_\w{5}\/test\.txt$/);
   const off = await failure(admin.settings.testS3('backups'), 400);
   assert.match(off.response.message, /^Failed to test the S3 filesystem\. Raw error: \n.*not enabled/);
   for (const [name, code] of [['', 'validation_required'], ['other', 'validation_in_invalid']]) {

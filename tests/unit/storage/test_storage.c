@@ -350,6 +350,14 @@ static void walking_visits_every_blob_once(void **state)
     assert_int_equal(all.count, 701);
     assert_int_equal(all.bytes, 701 * 3);
 
+    Seen one = {.a = f->a};
+    check_ok("one collection", storage_walk_collection(f->s, f->a, S("c0"), see, &one));
+    assert_int_equal(one.count, 234 + 1); /* of 700, every third; and side_x.txt */
+    Seen nothing = {.a = f->a};
+    check_ok("none", storage_walk_collection(f->s, f->a, S("c9"), see, &nothing));
+    check_ok("no name", storage_walk_collection(f->s, f->a, S("../c0"), see, &nothing));
+    assert_int_equal(nothing.count, 0);
+
     Seen some = {.a = f->a, .stop_at = 10};
     assert_non_null(storage_walk(f->s, f->a, see, &some));
     assert_int_equal(some.count, 10);
