@@ -217,4 +217,29 @@ MUST_CHECK Error *db_check(Db *db, Arena *a, Str *findings);
 
 const SqlDialect *db_dialect(const Db *db);
 
+/* ---- copies (SQLite) ---- */
+
+/* Told now and then how far a long work is; false from progress ends it with
+ * DB_ERROR_BUSY. NULL: nobody watches. On the caller's thread. */
+typedef struct {
+    bool (*progress)(void *arg, uint64_t done, uint64_t total);
+    void *arg;
+} DbWatch;
+
+/* Copies the database as it is at one moment into the new file `target`, while
+ * reads and writes go on. Blocks the thread: not in a fiber. *moment_ms (may be
+ * NULL) gets the wall time: what was committed before it is in the copy. On an
+ * error nothing is left. Gives up when less than 64 MiB of disk are left, or when
+ * the WAL outgrows 1 GiB and twice the database meanwhile. */
+MUST_CHECK Error *db_copy(Db *db, Arena *a, Str target, const DbWatch *watch, int64_t *moment_ms);
+/* The same of a file that this process has not opened as a Db. */
+MUST_CHECK Error *db_file_copy(Arena *a, Str source, Str target, const DbWatch *watch,
+                               int64_t *moment_ms);
+/* db_check() of a file that nobody has open. Damage is a finding, not an error. */
+MUST_CHECK Error *db_file_check(Arena *a, Str path, const DbWatch *watch, Str *findings);
+
+/* Takes the folder's lock without opening anything: nobody else can until
+ * close(*fd). 409 as db_open(). */
+MUST_CHECK Error *db_folder_hold(Arena *a, Str dir, int *fd);
+
 #endif

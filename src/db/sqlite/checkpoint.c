@@ -94,6 +94,7 @@ void checkpointer_stop(Db *db)
 
 void checkpointer_wake_if_due(Db *db)
 {
+    if (atomic_load_explicit(&db->copies, memory_order_relaxed) > 0) return;
     uint64_t pages = pages_in_wal(db);
     uint64_t copied = atomic_load_explicit(&db->wal_copied, memory_order_relaxed);
     if (pages < copied) { /* the WAL began anew */
@@ -119,6 +120,8 @@ void checkpoint_restart_if_due(Db *db)
         return;
     }
     if (atomic_load(&db->stopped) != DB_ERROR_NONE) return;
+    /* It would wait in vain, and everybody with it. */
+    if (atomic_load_explicit(&db->copies, memory_order_relaxed) > 0) return;
 
     sqlite3_busy_timeout(w->conn->raw, RESTART_WAIT_MS);
     int rc = checkpoint(db, w->conn, SQLITE_CHECKPOINT_RESTART);

@@ -165,9 +165,9 @@ Error *sqlite_error(Arena *a, Db *db, sqlite3 *raw, int rc, Str sql)
     bool about_this = raw && sqlite3_extended_errcode(raw) == rc;
     Str message = arena_copy(a, str_from(about_this ? sqlite3_errmsg(raw) : sqlite3_errstr(rc)));
     DbErrorKind kind = kind_of(raw, rc, message);
-    Str cause =
-        str_printf(a, "%.*s (SQLite %d, %.*s)%s%.*s", STR_ARG(message), rc,
-                   STR_ARG(db->config.file), sql.len ? ": " : "", STR_ARG(str_sub(sql, 0, 1000)));
+    Str cause = str_printf(a, "%.*s (SQLite %d, %.*s)%s%.*s", STR_ARG(message), rc,
+                           STR_ARG(db ? db->config.file : S("file")), sql.len ? ": " : "",
+                           STR_ARG(str_sub(sql, 0, 1000)));
     DbError *err = (DbError *)db_error_new(a, kind, message, cause);
     if (about_this) err->offset = sqlite3_error_offset(raw);
     if (kind == DB_ERROR_UNIQUE) err->unique = unique_columns(a, message);

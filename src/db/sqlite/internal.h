@@ -177,7 +177,7 @@ Error *tx_failed(Tx *tx, int rc, Str sql, uint64_t hash);
 
 /* ---- errors ---- */
 
-/* From the connection's last failure. `raw` may be NULL. */
+/* From the connection's last failure. `raw` and `db` may be NULL. */
 Error *sqlite_error(Arena *a, Db *db, sqlite3 *raw, int rc, Str sql);
 /* The SQL did not compile: what SQLite calls an error is one of syntax. */
 Error *error_of_compiling(Error *err, int rc);
@@ -255,6 +255,7 @@ struct Db {
 
     atomic_int stopped; /* a DbErrorKind: why writes are refused */
     atomic_bool closing;
+    atomic_int copies;     /* db_copy() under way: the WAL cannot begin anew */
     atomic_size_t waiting; /* write works accepted and not finished */
     atomic_uint_fast64_t slow_reads, abandoned_reads, writes, commits, checkpoints;
     atomic_uint_fast64_t wal_pages, wal_copied; /* as of the last commit, last checkpoint */
