@@ -24,8 +24,6 @@ typedef struct {
     JobResult result;
 } RemoveJob;
 
-static bool remove_tree(int parent, const char *name, int depth);
-
 /* Empties an open folder; closes it. */
 static bool remove_entries(int folder, int depth)
 {
@@ -50,8 +48,7 @@ static bool remove_entries(int folder, int depth)
     return error == 0;
 }
 
-/* Removes the folder `name` with all in it. Links are removed, not followed. */
-static bool remove_tree(int parent, const char *name, int depth)
+bool remove_tree(int parent, const char *name, int depth)
 {
     if (depth > TREE_DEPTH_MAX) {
         errno = ELOOP;
@@ -78,16 +75,18 @@ static void remove_blob(RemoveJob *job, int folder)
     if (!ok) (void)job_fail(&job->result, errno, "remove");
 }
 
-static void run_remove(void *arg)
+static void remove_key(RemoveJob *job)
 {
-    RemoveJob *job = arg;
     int folder = folder_open(job->s, job->key.folder);
     if (folder < 0) {
         if (errno != ENOENT && errno != ENOTDIR)
             (void)job_fail(&job->result, errno, "open folder of");
         return;
     }
-    if (job->is_prefix) {
+    if (job->s->held) {
+        if (!held_move(job->s, folder, &job->key, job->is_prefix))
+            (void)job_fail(&job->result, errno, "move aside");
+    } else if (job->is_prefix) {
         if (!remove_tree(folder, job->key.name, 0)) (void)job_fail(&job->result, errno, "remove");
     } else {
         remove_blob(job, folder);
@@ -97,6 +96,14 @@ static void run_remove(void *arg)
     if (!job->is_prefix && job->key.folder[0]) {
         (void)unlinkat(job->s->root, job->key.folder, AT_REMOVEDIR);
     }
+}
+
+static void run_remove(void *arg)
+{
+    RemoveJob *job = arg;
+    (void)pthread_rwlock_rdlock(&job->s->hold_lock);
+    remove_key(job);
+    (void)pthread_rwlock_unlock(&job->s->hold_lock);
 }
 
 static Error *remove_and_wait(Storage *s, Arena *a, Str key, bool is_prefix)

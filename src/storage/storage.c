@@ -102,6 +102,8 @@ Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out)
         close(s->root);
         return error_errno(a, saved, "write " SITE_FILE " in", dir);
     }
+    held_sweep(s);
+    (void)pthread_rwlock_init(&s->hold_lock, NULL);
     (void)pthread_mutex_init(&s->remote_lock, NULL); /* nor these two */
     (void)pthread_mutex_init(&s->lock, NULL);        /* cannot fail with default attributes */
     (void)pthread_cond_init(&s->idle, NULL);
@@ -118,6 +120,7 @@ void storage_close(Storage *s)
         pthread_cond_wait(&s->idle, &s->lock);
     pthread_mutex_unlock(&s->lock);
 
+    pthread_rwlock_destroy(&s->hold_lock);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     close(s->temp);

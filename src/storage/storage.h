@@ -100,6 +100,11 @@ MUST_CHECK Error *storage_remove_prefix(Storage *s, Arena *a, Str prefix);
 void storage_remove_later(Storage *s, Str key);
 void storage_remove_prefix_later(Storage *s, Str prefix);
 
+/* For a backup: from now on nothing that is removed is lost, only moved aside
+ * into "<dir>/.held" under the same path, until storage_let_go(). Blocks briefly. */
+MUST_CHECK Error *storage_hold(Storage *s, Arena *a);
+void storage_let_go(Storage *s);
+
 /* Calls visit for every blob (not sidecars, not thumbs); stops on an error. */
 typedef Error *(*BlobVisit)(void *arg, Str collection_id, Str record_id, Str file_name,
                             uint64_t size_bytes);

@@ -2,6 +2,7 @@
  *
  *     <dir>/.tmp/<random>                           being written
  *     <dir>/.site                                   whose objects in a bucket are ours
+ *     <dir>/.held/<collection>/<record>/<name>      removed during a backup
  *     <dir>/<collection>/<record>/<name>            a blob
  *     <dir>/<collection>/<record>/<name>.attrs      its sidecar
  *     <dir>/<collection>/<record>/thumbs_<name>/…   made from it
@@ -24,6 +25,7 @@
 #define SIDECAR_SUFFIX    ".attrs"
 #define THUMBS_PREFIX     "thumbs_"
 #define TEMP_FOLDER       ".tmp"
+#define HELD_FOLDER       ".held"
 
 #define SITE_LETTERS 16
 #define RUN_LETTERS  8
@@ -44,7 +46,9 @@ struct Storage {
     _Atomic bool remote;         /* s3 || broken */
     pthread_mutex_t lock;        /* guards `pending` */
     pthread_cond_t idle;
-    size_t pending; /* background removals not done yet */
+    size_t pending;             /* background removals not done yet */
+    pthread_rwlock_t hold_lock; /* read by whoever removes, while it does */
+    bool held;                  /* under hold_lock: see hold.c */
 };
 
 /* A checked key as paths for openat() and friends. */
@@ -83,6 +87,14 @@ bool remote_remove_later(Storage *s, Str key, bool is_prefix);
 /* ---- read.c ---- */
 
 MUST_CHECK Error *local_open(Storage *s, Arena *a, Str key, int *fd, BlobInfo *info);
+
+/* Removes the folder `name` with all in it. Links are removed, not followed. */
+bool remove_tree(int parent, const char *name, int depth);
+
+/* While storage is held: moves a blob with its sidecar, or a whole prefix, out of
+ * the open folder of its key. */
+bool held_move(const Storage *s, int folder, const Key *key, bool is_prefix);
+void held_sweep(const Storage *s);
 
 /* What a job could not do: errno and the name of the call. */
 typedef struct {

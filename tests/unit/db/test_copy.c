@@ -20,11 +20,12 @@ static Str temp_dir(Arena *a)
 static Error *make_tables(Tx *tx, void *arg)
 {
     (void)arg;
-    return tx_exec(tx, S("CREATE TABLE debit (n INTEGER PRIMARY KEY, pad TEXT);"
-                         "CREATE TABLE credit (n INTEGER PRIMARY KEY, pad TEXT);"
-                         "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n<2000)"
-                         "INSERT INTO debit SELECT n, hex(randomblob(500)) FROM c;"
-                         "INSERT INTO credit SELECT n, pad FROM debit"));
+    return tx_exec(tx,
+                   S("CREATE TABLE debit (n INTEGER PRIMARY KEY, pad TEXT);"
+                     "CREATE TABLE credit (n INTEGER PRIMARY KEY, pad TEXT);"
+                     "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n<2000)"
+                     "INSERT INTO debit SELECT n, hex(randomblob(500)) FROM c;"
+                     "INSERT INTO credit SELECT n, pad FROM debit"));
 }
 
 /* The two tables always have the same rows, after every commit. */
@@ -67,11 +68,12 @@ static bool slowly(void *arg, uint64_t done, uint64_t total)
 static Error *differences(Tx *tx, void *arg)
 {
     bool found;
-    Error *err = tx_one_i64(tx,
-                            S("SELECT (SELECT count(*) FROM (SELECT * FROM debit EXCEPT SELECT * FROM "
-                              "credit)) + abs((SELECT count(*) FROM debit) - (SELECT count(*) FROM "
-                              "credit))"),
-                            NULL, 0, (int64_t *)arg, &found);
+    Error *err =
+        tx_one_i64(tx,
+                   S("SELECT (SELECT count(*) FROM (SELECT * FROM debit EXCEPT SELECT * FROM "
+                     "credit)) + abs((SELECT count(*) FROM debit) - (SELECT count(*) FROM "
+                     "credit))"),
+                   NULL, 0, (int64_t *)arg, &found);
     return err;
 }
 

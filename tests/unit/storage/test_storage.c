@@ -204,6 +204,37 @@ static void without_a_sidecar_it_is_just_bytes(void **state)
     }
 }
 
+/* What a backup relies on: see hold.c. */
+static void what_is_removed_while_held_is_moved_aside(void **state)
+{
+    Fixture *f = *state;
+    put(f, "c1/r1/a_x.txt", "a");
+    put(f, "c1/r1/b_x.txt", "b");
+    put(f, "c1/r2/a_x.txt", "of two");
+    put(f, "c2/r1/a_x.txt", "other");
+    check_ok("hold", storage_hold(f->s, f->a));
+    check_ok("one", storage_remove(f->s, f->a, S("c1/r1/a_x.txt")));
+    assert_false(exists(f, "c1/r1/a_x.txt"));
+    check_str("held", read_path(f, ".held/c1/r1/a_x.txt"), "a");
+    assert_true(exists(f, ".held/c1/r1/a_x.txt.attrs"));
+    check_ok("rest of it", storage_remove_prefix(f->s, f->a, S("c1/r1/")));
+    check_str("held", read_path(f, ".held/c1/r1/b_x.txt"), "b");
+
+    put(f, "c1/r1/a_x.txt", "made anew");
+    check_ok("again", storage_remove_prefix(f->s, f->a, S("c1/")));
+    assert_false(exists(f, "c1"));
+    check_str("the first stays", read_path(f, ".held/c1/r1/a_x.txt"), "a");
+    check_str("held", read_path(f, ".held/c1/r2/a_x.txt"), "of two");
+    check_ok("not there", storage_remove(f->s, f->a, S("c9/r1/a_x.txt")));
+
+    storage_let_go(f->s);
+    assert_false(exists(f, ".held"));
+    assert_true(exists(f, "c2/r1/a_x.txt"));
+    check_ok("as ever", storage_remove(f->s, f->a, S("c2/r1/a_x.txt")));
+    assert_false(exists(f, "c2/r1"));
+    assert_false(exists(f, ".held"));
+}
+
 static void what_is_missing_gives_404(void **state)
 {
     Fixture *f = *state;
@@ -401,6 +432,7 @@ int main(void)
         test_with_storage(putting_again_replaces),
         test_with_storage(empty_blobs_are_blobs),
         test_with_storage(without_a_sidecar_it_is_just_bytes),
+        test_with_storage(what_is_removed_while_held_is_moved_aside),
         test_with_storage(what_is_missing_gives_404),
         test_with_storage(a_link_in_the_tree_is_not_written_through),
         test_with_storage(removing_takes_sidecar_thumbs_and_empty_folder),
