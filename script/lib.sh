@@ -50,7 +50,7 @@ need_npm() {
 }
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libssl-dev libsodium-dev
-    zlib1g-dev libbrotli-dev libpcre2-dev libmagic-dev libcrypt-dev
+    zlib1g-dev libbrotli-dev libpcre2-dev libmagic-dev libarchive-dev libcrypt-dev
     libcurl4-openssl-dev libexpat1-dev)
 TEST_PACKAGES=(libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy curl strace
     chromium fonts-dejavu-core procps ccache faketime util-linux mount

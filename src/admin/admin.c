@@ -1,6 +1,7 @@
 /* admin.c - the owner's endpoints: health and settings (api: operations §1, §6). */
 #include "admin/admin_internal.h"
 
+#include "backup/backup.h"
 #include "base/log.h"
 #include "logs/logs.h"
 
@@ -32,7 +33,7 @@ static Error *handle_health(Req *req, Res *res)
 
     Arena *a = req->arena;
     Json *data = json_new_object(a);
-    json_set_bool(a, data, S("canBackup"), true);
+    json_set_bool(a, data, S("canBackup"), backups_idle(cx->app));
     json_set_str(a, data, S("possibleProxyHeader"), proxy_header(req, cx->settings));
     json_set_str(a, data, S("realIP"), cx->real_ip);
     Json *answer = json_new_object(a);

@@ -5,6 +5,7 @@
 #include "admin/admin.h"
 #include "app/setup.h"
 #include "auth/auth.h"
+#include "backup/backup.h"
 #include "collections/collections.h"
 #include "dashboard/dashboard.h"
 #include "files/files.h"
@@ -28,6 +29,7 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
         {log_routes,        log_route_count       }, /* logs/ */
         {job_routes,        job_route_count       }, /* jobs/ */
         {mail_routes,       mail_route_count      }, /* mail/ */
+        {backup_routes,     backup_route_count    }, /* backup/ */
         {dashboard_routes,  dashboard_route_count }, /* dashboard/ */
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");

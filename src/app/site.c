@@ -81,25 +81,19 @@ static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count
     if (err) return err;
     err = survey_create(a, &app->survey);
     if (err) return err;
-    return auth_create(a, app, loop_count, &site->auth);
-}
-
-Error *site_open(Arena *a, Str dir, Str settings_key, int loop_count, Site *out)
-{
-    *out = (Site){.dir = dir};
-    Error *err = crypto_init(a);
+    err = auth_create(a, app, loop_count, &site->auth);
     if (err) return err;
-    err = stores_open(a, out, settings_key, loop_count);
-    if (err) site_close(out);
-    return err;
+    return backups_create(a, app, site->dir, settings_key, &app->backups);
 }
 
-void site_close(Site *site)
+static void stores_close(Site *site)
 {
     App *app = &site->app;
     /* What may still write first; nobody else does any more. */
     if (app->outgoing) outgoing_stop(app->outgoing); /* deliveries end at once */
+    backups_stop(app->backups);
     jobs_destroy(app->jobs);
+    backups_destroy(app->backups);
     survey_destroy(app->survey);
     if (app->storage) storage_unfollow(app->storage);
     outgoing_destroy(app->outgoing);
@@ -115,4 +109,42 @@ void site_close(Site *site)
     if (app->schema) schema_store_close(app->schema);
     if (app->db) db_close(app->db);
     *site = (Site){0};
+}
+
+Error *site_open(Arena *a, Str dir, Str settings_key, int loop_count, Site *out)
+{
+    *out = (Site){.dir = dir};
+    RestoreState restore;
+    Str key;
+    Error *err = crypto_init(a);
+    if (err) return err;
+    err = restore_recover(a, dir, &restore, &key);
+    if (err) return err;
+    err = stores_open(a, out, settings_key, loop_count);
+    if (err) stores_close(out);
+    if (err && restore == RESTORE_TRIAL) {
+        err = restore_undo(a, dir);
+        restore = RESTORE_UNDONE;
+        *out = (Site){.dir = dir};
+        if (!err) err = stores_open(a, out, settings_key, loop_count);
+        if (err) stores_close(out);
+    }
+    if (err) return err;
+    out->restore = restore;
+    out->restored_key = key;
+    backups_note_restore(out->app.backups, restore, key);
+    return NULL;
+}
+
+void site_confirm(Site *site)
+{
+    if (site->restore == RESTORE_TRIAL) restore_confirm(site->dir);
+    site->restore = RESTORE_NONE;
+}
+
+void site_close(Site *site)
+{
+    Site closed = *site;
+    stores_close(site);
+    site_confirm(&closed);
 }

@@ -86,9 +86,17 @@ static void worker_fork(Supervisor *s)
 static void worker_ended(Supervisor *s, int status)
 {
     uint64_t now_ms = clock_mono_ms();
+    bool restart = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_RESTART;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_OK;
     s->pid = 0;
+    if (restart && !s->stopping) {
+        s->plan.is_first = false;
+        s->quick_deaths = 0;
+        s->restart_at_ms = now_ms; /* due at once */
+        return;
+    }
     if (s->stopping || clean) {
+        clean = clean || restart;
         if (!clean)
             log_error("supervisor", "the worker did not stop cleanly",
                       LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));

@@ -53,6 +53,7 @@ typedef struct {
     HttpServer *server;
     Control *control;
     Sweep sweep;
+    _Atomic bool restart; /* end with WORKER_EXIT_RESTART */
 } Worker;
 
 /* ---- before anything is parsed ---- */
@@ -153,6 +154,14 @@ static Error *thumbs_start(Worker *w)
     return thumbs_create(w->arena, w->images, &w->site.app.thumbs);
 }
 
+/* On any thread: the order to stop, from ourselves. */
+static void restart_wanted(void *arg)
+{
+    Worker *w = arg;
+    atomic_store(&w->restart, true);
+    (void)kill(getpid(), SIGTERM);
+}
+
 static Error *start(Worker *w)
 {
     const Options *o = w->plan->options;
@@ -160,6 +169,7 @@ static Error *start(Worker *w)
     if (err) return err;
     err = site_open(w->arena, o->dir, o->settings_key, w->plan->listeners.count, &w->site);
     if (err) return err;
+    backups_on_restart(w->site.app.backups, restart_wanted, w);
     err = thumbs_start(w);
     if (err) return err;
     err = server_create(w);
@@ -224,13 +234,15 @@ static void stop(Worker *w)
 {
     (void)alarm(STOP_ALARM_S); /* its default action ends the process */
     jobs_stop(w->site.app.jobs);
+    backups_stop(w->site.app.backups);
     if (w->server) http_server_stop(w->server);
     for (int i = 0; i < w->thread_count; i++)
         pthread_join(w->threads[i], NULL);
     control_stop(w->control);
     if (!sweep_join(w)) {
         log_warn("worker", "stopped during the sweep of files; it starts over next time");
-        _exit(WORKER_EXIT_OK); /* every acknowledged write is on disk */
+        /* Every acknowledged write is on disk. */
+        _exit(atomic_load(&w->restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK);
     }
     if (w->server) http_server_destroy(w->server);
     for (int i = 0; i < w->loop_count; i++)
@@ -259,9 +271,10 @@ int worker_run(Arena *a, const WorkerPlan *plan)
         complain(a, err);
         _exit(WORKER_EXIT_CANNOT_START); /* half made: nothing is worth taking apart */
     }
+    site_confirm(&w.site);
     sweep_start(&w);
     wait_for_sigterm();
     stop(&w);
     log_info("worker", "stopped");
-    return WORKER_EXIT_OK;
+    return atomic_load(&w.restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK;
 }

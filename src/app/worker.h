@@ -24,6 +24,7 @@ enum {
     WORKER_EXIT_OK = 0,
     WORKER_EXIT_CANNOT_START = 3, /* said why; the first worker is not tried again */
     WORKER_EXIT_ORPHAN = 4,       /* the supervisor has gone */
+    WORKER_EXIT_RESTART = 5,      /* wants another one in its place, on restored data */
 };
 
 /* Serves until SIGTERM; returns the exit code. */

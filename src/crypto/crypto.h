@@ -86,6 +86,11 @@ MUST_CHECK bool secret_open(Arena *a, Str key, Str text, Str *out);
 /* ---- digests; those of memory never fail ---- */
 
 void sha256(Str bytes, uint8_t out[32]);
+/* The same of bytes that come in pieces; ending begins anew. Ends with the arena. */
+typedef struct Sha256 Sha256;
+Sha256 *sha256_new(Arena *a);
+void sha256_add(Sha256 *s, Str piece);
+void sha256_end(Sha256 *s, uint8_t out[32]);
 /* Of `len` bytes of a file from `offset` on (pread): blocks. This one fails, with
  * false, when the file ends before or cannot be read. */
 bool sha256_fd(int fd, uint64_t offset, uint64_t len, uint8_t out[32]);

@@ -123,3 +123,49 @@ Error *crypto_init(Arena *a)
     }
     return NULL;
 }
+
+/* ---- in pieces ---- */
+
+struct Sha256 {
+    EVP_MD_CTX *evp; /* twice as fast as libsodium's; NULL when OpenSSL refuses */
+    crypto_hash_sha256_state sodium;
+};
+
+static void sha256_free(void *arg)
+{
+    EVP_MD_CTX_free(((Sha256 *)arg)->evp);
+}
+
+static void sha256_begin(Sha256 *s)
+{
+    if (s->evp && EVP_DigestInit_ex(s->evp, EVP_sha256(), NULL)) return;
+    EVP_MD_CTX_free(s->evp);
+    s->evp = NULL;
+    crypto_hash_sha256_init(&s->sodium);
+}
+
+Sha256 *sha256_new(Arena *a)
+{
+    Sha256 *s = arena_new(a, Sha256, 1);
+    s->evp = EVP_MD_CTX_new();
+    arena_defer(a, sha256_free, s);
+    sha256_begin(s);
+    return s;
+}
+
+void sha256_add(Sha256 *s, Str piece)
+{
+    if (s->evp)
+        (void)EVP_DigestUpdate(s->evp, piece.ptr, piece.len); /* SHA-256 of memory cannot fail */
+    else
+        crypto_hash_sha256_update(&s->sodium, (const uint8_t *)piece.ptr, piece.len);
+}
+
+void sha256_end(Sha256 *s, uint8_t out[32])
+{
+    if (s->evp)
+        (void)EVP_DigestFinal_ex(s->evp, out, NULL);
+    else
+        crypto_hash_sha256_final(&s->sodium, out);
+    sha256_begin(s);
+}

@@ -59,6 +59,10 @@ void settings_store_close(SettingsStore *store);
 const Settings *settings_hold(SettingsStore *store, Arena *a);
 uint64_t settings_version(const SettingsStore *store);
 
+/* At start: calls fn(arg) after each change, on the writer's thread; brief. One
+ * listener. NULL takes it back. */
+void settings_on_change(SettingsStore *store, void (*fn)(void *arg), void *arg);
+
 /* Deep-merges `patch` onto the present settings, validates (api: operations
  * §1.1; chained field errors), saves, publishes. */
 MUST_CHECK Error *settings_update(SettingsStore *store, Arena *a, const Json *patch);

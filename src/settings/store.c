@@ -22,6 +22,8 @@ struct SettingsStore {
     Snapshots *snapshots;
     Str key; /* of the document in the database; empty = it is not encrypted */
     _Atomic uint64_t version;
+    void (*changed)(void *arg);
+    void *changed_arg;
     Version *pending; /* the writer's thread only */
 };
 
@@ -45,6 +47,13 @@ static void publish(SettingsStore *store, Version *v)
     v->settings.version = atomic_load(&store->version) + 1;
     snapshots_publish(store->snapshots, v);
     atomic_store(&store->version, v->settings.version);
+    if (store->changed) store->changed(store->changed_arg);
+}
+
+void settings_on_change(SettingsStore *store, void (*fn)(void *arg), void *arg)
+{
+    store->changed = fn;
+    store->changed_arg = arg;
 }
 
 static void committed(void *arg)

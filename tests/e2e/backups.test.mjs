@@ -1,0 +1,234 @@
+// backups.test.mjs - backups as their owner uses them: made, listed, fetched, put back.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { failure, request, sleep, startServer, text, until } from './server.mjs';
+
+let server, pb, token;
+const scratch = mkdtempSync(join(tmpdir(), 'croft-backups-'));
+
+before(async () => {
+  server = await startServer();
+  pb = await server.admin();
+  await pb.collections.create({
+    name: 'photos', listRule: '', viewRule: '', createRule: '', deleteRule: '', updateRule: '',
+    fields: [text('title'), { name: 'file', type: 'file', maxSelect: 1 }],
+  });
+});
+after(async () => {
+  await server.stop();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const auth = () => ({ Authorization: pb.authStore.token });
+const photo = (title, bytes = `bytes of ${title}`) =>
+  pb.collection('photos').create({ title, file: new File([bytes], `${title}.txt`) });
+const titles = async () => (await pb.collection('photos').getFullList({ sort: 'title' })).map((r) => r.title);
+const keys = async () => (await pb.backups.getFullList()).map((b) => b.key).sort();
+const progress = async () => (await request(server.port, 'GET', '/api/backups/progress', { headers: auth() })).json;
+const contents = (zip) => execFileSync('unzip', ['-Z1', zip], { encoding: 'utf8' }).trim().split('\n').sort();
+
+/** Begins a restore and waits until the next worker has said what became of it. */
+async function restored(key) {
+  const [worker] = server.workers();
+  await pb.backups.restore(key);
+  await until(() => server.workers()[0] && server.workers()[0] !== worker, 15000);
+  await until(async () => (await request(server.port, 'GET', '/api/health').catch(() => null))?.status === 200, 15000);
+  pb = await server.admin();
+  return (await progress()).last;
+}
+
+async function refused(key) {
+  await pb.backups.restore(key);
+  await until(async () => !(await progress()).running, 15000);
+  return (await progress()).last;
+}
+
+async function download(key) {
+  const { token: t } = await request(server.port, 'POST', '/api/files/token', { headers: auth() }).then((r) => r.json);
+  token = t;
+  const answer = await request(server.port, 'GET', `/api/backups/${key}?token=${t}`);
+  assert.equal(answer.status, 200);
+  writeFileSync(join(scratch, key), answer.bytes);
+  return answer;
+}
+
+const upload = (name, bytes, type = 'application/zip') => pb.backups.upload({ file: new File([bytes], name, { type }) });
+
+test('a backup is made, listed with its checksum, and downloaded in ranges', async () => {
+  await photo('one');
+  await pb.backups.create('first.zip');
+  const [item] = await pb.backups.getFullList();
+  assert.equal(item.key, 'first.zip');
+  assert.match(item.modified, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.match(item.verified, /Z$/);
+
+  const answer = await download('first.zip');
+  assert.equal(answer.bytes.length, item.size);
+  assert.equal(item.checksum, `sha256:${createHash('sha256').update(answer.bytes).digest('hex')}`);
+  assert.equal(answer.headers['content-disposition'], 'attachment; filename=first.zip');
+  const part = await request(server.port, 'GET', `/api/backups/first.zip?token=${token}`, { headers: { Range: 'bytes=0-3' } });
+  assert.equal(part.status, 206);
+  assert.equal(part.bytes.toString('latin1'), 'PK\x03\x04');
+
+  const names = contents(join(scratch, 'first.zip'));
+  assert.ok(names.includes('data.db') && names.includes('croft_backup.json') && names.includes('croft_backup.sha256'));
+  assert.equal(names.filter((n) => /^storage\/.*\.txt(\.attrs)?$/.test(n)).length, 2);
+  assert.ok(!names.some((n) => /lock|sock|temp|backups|-wal/.test(n)), names.join());
+  // Anybody can check it without Croft.
+  execFileSync('sh', ['-c', 'mkdir x && cd x && unzip -q ../first.zip && sha256sum -c --quiet croft_backup.sha256'], { cwd: scratch });
+  const about = JSON.parse(readFileSync(join(scratch, 'x/croft_backup.json')));
+  assert.equal(about.integrity, 'ok');
+  assert.equal(about.entries, names.length - 2);
+});
+
+test('names: default, taken, badly formed, of the wrong type', async () => {
+  await pb.backups.create('');
+  assert.ok((await keys()).some((k) => /^pb_backup_acme_\d{14}\.zip$/.test(k)));
+  for (const [name, code] of [['first.zip', 'validation_backup_name_exists'], ['First.zip', 'validation_match_invalid'],
+    ['../x.zip', 'validation_match_invalid'], ['x.tar', 'validation_match_invalid'], ['.zip', 'validation_match_invalid'],
+    [`${'x'.repeat(150)}.zip`, 'validation_length_out_of_range']]) {
+    const err = await failure(pb.backups.create(name), 400);
+    assert.equal(err.response.data.name?.code, code, name);
+  }
+  await failure(pb.backups.create(7), 400);
+});
+
+test('who may: superusers alone; a download wants the file token of one', async () => {
+  const guest = server.client();
+  await failure(guest.backups.getFullList(), 401);
+  await failure(guest.backups.create('g.zip'), 401);
+  await failure(guest.backups.restore('first.zip'), 401);
+  await failure(guest.backups.delete('first.zip'), 401);
+  await pb.collection('users').create({ email: 'u@example.com', password: 'password-1', passwordConfirm: 'password-1' });
+  const user = server.client();
+  await user.collection('users').authWithPassword('u@example.com', 'password-1');
+  await failure(user.backups.getFullList(), 403);
+  await failure(user.backups.upload({ file: new File(['x'], 'x.zip') }), 403);
+  const theirs = await user.files.getToken();
+  for (const t of ['', 'x', theirs, pb.authStore.token]) {
+    const answer = await request(server.port, 'GET', `/api/backups/first.zip?token=${t}`);
+    assert.equal(answer.status, 403);
+    assert.equal(answer.json.message, 'Insufficient permissions to access the resource.');
+  }
+  assert.equal((await request(server.port, 'GET', `/api/backups/none.zip?token=${token}`)).status, 400);
+});
+
+test('one at a time; health and progress tell of it', async () => {
+  await photo('large', Buffer.alloc(5 << 20, 'croft'));
+  const running = pb.backups.create('busy.zip');
+  const seen = [];
+  await until(async () => {
+    const p = await progress();
+    if (p.running) seen.push(p);
+    return !p.running || seen.length > 0;
+  });
+  const err = await failure(pb.backups.create('other.zip').then(() => { throw new Error('both ran'); }), 400).catch((e) => e);
+  if (err.response?.message) assert.equal(err.response.message, 'Try again later - another backup/restore process has already been started.');
+  assert.equal((await pb.health.check()).data.canBackup !== undefined, true);
+  await running;
+  const p = await progress();
+  assert.deepEqual([p.running, p.last.kind, p.last.key, p.last.ok], [false, 'backup', 'busy.zip', true]);
+  for (const s of seen) {
+    assert.ok(s.percent >= 0 && s.percent <= 100 && s.total > 0 && s.step.length > 0);
+    assert.equal(s.key, 'busy.zip');
+  }
+  assert.equal((await pb.health.check()).data.canBackup, true);
+});
+
+test('restoring brings rows, files and sessions of then back', async () => {
+  await pb.backups.create('then.zip');
+  const before = await titles();
+  const record = await pb.collection('photos').getFirstListItem('title="one"');
+  await pb.collection('photos').delete(record.id);
+  await photo('later');
+  const last = await restored('then.zip');
+  assert.deepEqual([last.kind, last.ok, last.key], ['restore', true, 'then.zip']);
+  assert.deepEqual(await titles(), before);
+  const file = await request(server.port, 'GET', `/api/files/photos/${record.id}/${record.file}`);
+  assert.equal(file.body, 'bytes of one');
+  assert.match(file.headers['content-type'], /^text\/plain/);
+  assert.ok((await keys()).includes('then.zip'), 'backups stay');
+  await until(() => !existsSync(join(server.data, '.croft_restore')));
+});
+
+test('a zip without checksums, as PocketBase makes them, is restored too', async () => {
+  const names = contents(join(scratch, 'first.zip')).filter((n) => !n.startsWith('croft_backup'));
+  execFileSync('zip', ['-q', '../plain.zip', ...names], { cwd: join(scratch, 'x') });
+  await upload('plain.zip', readFileSync(join(scratch, 'plain.zip')));
+  const last = await restored('plain.zip');
+  assert.equal(last.ok, true, last.message);
+  assert.deepEqual(await titles(), ['one']);
+  assert.equal((await pb.backups.getFullList()).find((b) => b.key === 'plain.zip').verified, undefined);
+});
+
+test('uploads: only zips, under their own name, once', async () => {
+  const bytes = readFileSync(join(scratch, 'first.zip'));
+  await upload('Von Hand (1).zip', bytes);
+  assert.ok((await keys()).includes('Von Hand (1).zip'));
+  const code = async (p) => (await failure(p, 400)).response.data.file?.code;
+  assert.equal(await code(upload('Von Hand (1).zip', bytes)), 'validation_backup_name_exists');
+  assert.equal(await code(upload('x.zip', 'plain text')), 'validation_invalid_mime_type');
+  assert.equal(await code(pb.backups.upload({})), 'validation_required');
+  assert.equal(await code(upload('.hidden.zip', bytes)), 'validation_invalid_file_name');
+  assert.equal(await code(upload('progress', bytes)), 'validation_invalid_file_name');
+  await pb.backups.delete('Von Hand (1).zip');
+  const err = await failure(pb.backups.delete('Von Hand (1).zip'), 400);
+  assert.match(err.response.message, /^Invalid or already deleted backup file\. Raw error: \n/);
+  assert.equal((await failure(pb.backups.restore('none.zip'), 400)).response.message, 'Missing or invalid backup file.');
+  assert.equal((await failure(pb.backups.restore('../data.db'), 400)).response.message, 'Missing or invalid backup file.');
+});
+
+test('what is damaged or hostile is refused, and the data stays', async () => {
+  const good = readFileSync(join(scratch, 'first.zip'));
+  const flipped = Buffer.from(good);
+  flipped[Math.floor(good.length / 2)] ^= 0xff;
+  await upload('cut.zip', good.subarray(0, good.length - 300));
+  await upload('flipped.zip', flipped);
+  const make = (name, script) => {
+    execFileSync('python3', ['-c', `import zipfile,sys,stat\nz=zipfile.ZipFile(sys.argv[1],"w",zipfile.ZIP_DEFLATED)\n${script}\nz.close()`, join(scratch, name)]);
+    return upload(name, readFileSync(join(scratch, name)));
+  };
+  await make('slip.zip', 'z.writestr("data.db","x");z.writestr("../../slipped","x")');
+  await make('absolute.zip', 'z.writestr("data.db","x");z.writestr("/tmp/slipped","x")');
+  await make('link.zip', 'z.writestr("data.db","x");i=zipfile.ZipInfo("storage");i.create_system=3;i.external_attr=(stat.S_IFLNK|0o777)<<16;z.writestr(i,"/etc")');
+  await make('twice.zip', 'z.writestr("data.db","x");z.writestr("a","x");z.writestr("a/b","x")');
+  await make('empty.zip', 'z.writestr("readme","x")');
+  await make('nodb.zip', 'z.writestr("data.db","this is no database at all, but long enough to look like one"*100)');
+  await make('swapped.zip', `g=zipfile.ZipFile(${JSON.stringify(join(scratch, 'first.zip'))})\nfor n in g.namelist():\n  b=g.read(n)\n  z.writestr(n, b"other bytes" if n.endswith(".txt") else b)`);
+  const before = await titles();
+  const [worker] = server.workers();
+  for (const name of ['cut', 'flipped', 'slip', 'absolute', 'link', 'twice', 'empty', 'nodb', 'swapped']) {
+    const last = await refused(`${name}.zip`);
+    assert.equal(last.ok, false, name);
+    assert.match(last.message, /cannot be restored/, `${name}: ${last.message}`);
+  }
+  assert.equal(server.workers()[0], worker, 'the same worker all the time');
+  assert.deepEqual(await titles(), before);
+  assert.ok(!existsSync(join(server.data, '.croft_restore')) && !existsSync('/tmp/slipped'));
+});
+
+test('scheduled: named, kept to the newest, gone with the setting', async () => {
+  const crons = async () => (await pb.crons.getFullList()).find((c) => c.id === '__pbAutoBackup__');
+  assert.equal(await crons(), undefined);
+  await pb.settings.update({ backups: { cron: '0 3 * * *', cronMaxKeep: 2 } });
+  assert.equal((await crons()).expression, '0 3 * * *');
+  const automatic = async () => (await keys()).filter((k) => k.startsWith('@auto_pb_backup_acme_'));
+  let seen = [];
+  for (let i = 0; i < 3; i++) {
+    await pb.crons.run('__pbAutoBackup__');
+    await until(async () => (await automatic()).some((k) => !seen.includes(k)) && !(await progress()).running, 15000);
+    seen = [...new Set([...seen, ...(await automatic())])];
+    await sleep(1000); // a name has seconds
+  }
+  const kept = await automatic();
+  assert.deepEqual(kept, seen.sort().slice(-2));
+  assert.ok((await pb.backups.getFullList()).filter((b) => kept.includes(b.key)).every((b) => b.verified));
+  assert.ok((await keys()).includes('first.zip'), 'others are never pruned');
+  await pb.settings.update({ backups: { cron: '' } });
+  assert.equal(await crons(), undefined);
+});

@@ -1,0 +1,308 @@
+/* test_zip.c - zips written and read back, and those that are refused. */
+#include "testing.h"
+
+#include "backup/zip.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    Arena *a;
+    char folder[32];
+} Fixture;
+
+static int set_up(void **state)
+{
+    Arena *a = arena_create("test", 64u << 20);
+    Fixture *f = arena_new(a, Fixture, 1);
+    *f = (Fixture){.a = a, .folder = "/tmp/croft-zip-XXXXXX"};
+    *state = f;
+    return mkdtemp(f->folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    Fixture *f = *state;
+    char folder[32];
+    memcpy(folder, f->folder, sizeof folder);
+    arena_destroy(f->a);
+    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *path_of(Fixture *f, const char *name)
+{
+    return arena_cstr(f->a, str_printf(f->a, "%s/%s", f->folder, name));
+}
+
+static int file_of(Fixture *f, const char *bytes, size_t len)
+{
+    int fd = open(f->folder, O_TMPFILE | O_RDWR, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, len), len);
+    return fd;
+}
+
+/* ---- Croft's own ---- */
+
+static void backup_make(Fixture *f, const char *name, size_t files)
+{
+    ZipWriter *z;
+    Str temp = str_from(f->folder);
+    check_ok("create", zip_create(f->a, str_from(path_of(f, name)), temp, NULL, &z));
+    int fd = file_of(f, "database", 8);
+    check_ok("add", zip_add(z, S("data.db"), fd, 8, 0));
+    close(fd);
+    for (size_t i = 0; i < files; i++) {
+        Str text = str_printf(f->a, "file %zu", i);
+        fd = file_of(f, text.ptr, text.len);
+        const char *suffix = i % 2 ? "jpg" : "txt";
+        check_ok("add", zip_add(z, str_printf(f->a, "storage/c/r\xc3\xa9%zu/x.%s", i, suffix), fd,
+                                text.len, 1700000000000));
+        close(fd);
+    }
+    Json *about = json_new_object(f->a);
+    json_set_str(f->a, about, S("created"), S("today"));
+    uint64_t size;
+    Str sha;
+    check_ok("finish", zip_finish(z, about, &size, &sha));
+    assert_int_equal(sha.len, 64);
+    assert_int_equal(zip_entry_count(z), files + 1);
+}
+
+static Error *read_whole(Fixture *f, const char *name, int folder, ZipContent *content)
+{
+    int fd = open(path_of(f, name), O_RDONLY);
+    assert_true(fd >= 0);
+    Error *err = zip_check(f->a, fd, content);
+    if (!err) err = zip_unpack(f->a, fd, folder, NULL, content);
+    close(fd);
+    return err;
+}
+
+static void what_is_written_is_read(void **state)
+{
+    Fixture *f = *state;
+    backup_make(f, "a.zip", 100);
+    mkdir(path_of(f, "out"), 0700);
+    int folder = open(path_of(f, "out"), O_RDONLY | O_DIRECTORY);
+    ZipContent content;
+    check_ok("read", read_whole(f, "a.zip", folder, &content));
+    assert_int_equal(content.entries, 103);
+    assert_true(content.has_sums && content.has_database && content.has_storage);
+    check_str("about", json_str(json_get(content.about, S("created")), S("")), "today");
+    assert_int_equal(faccessat(folder, "data.db", F_OK, 0), 0);
+    assert_int_equal(faccessat(folder,
+                               "storage/c/r\xc3\xa9"
+                               "7/x.jpg",
+                               F_OK, 0),
+                     0);
+    assert_int_equal(faccessat(folder, ZIP_SUMS, F_OK, 0), -1);
+
+    /* A second time every name is there already. */
+    Error *err = read_whole(f, "a.zip", folder, &content);
+    assert_int_equal(err->status, 400);
+    close(folder);
+}
+
+static void a_flipped_byte_is_noticed_wherever_it_is(void **state)
+{
+    Fixture *f = *state;
+    backup_make(f, "a.zip", 3);
+    int fd = open(path_of(f, "a.zip"), O_RDWR);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    char *good = arena_bytes(f->a, (size_t)st.st_size);
+    assert_int_equal(pread(fd, good, (size_t)st.st_size, 0), st.st_size);
+    ZipContent whole, content;
+    check_ok("good", read_whole(f, "a.zip", -1, &whole));
+    Arena *outer = f->a;
+    for (off_t at = 0; at < st.st_size; at++) {
+        char bad = (char)(good[at] ^ 0x41);
+        assert_int_equal(pwrite(fd, &bad, 1, at), 1);
+        f->a = arena_create("flip", 0);
+        Error *err = read_whole(f, "a.zip", -1, &content);
+        /* Dates and the like may differ; content and names may not. */
+        if (!err) assert_int_equal(content.bytes, whole.bytes);
+        if (!err) assert_true(content.has_sums);
+        if (err) assert_true(err->status == 400 || err->status == 503);
+        arena_destroy(f->a);
+        f->a = outer;
+        assert_int_equal(pwrite(fd, good + at, 1, at), 1);
+    }
+    for (off_t len = 0; len < st.st_size; len += 7) {
+        assert_int_equal(ftruncate(fd, len), 0);
+        f->a = arena_create("cut", 0);
+        assert_non_null(read_whole(f, "a.zip", -1, &content));
+        arena_destroy(f->a);
+        f->a = outer;
+        assert_int_equal(pwrite(fd, good, (size_t)st.st_size, 0), st.st_size);
+    }
+    close(fd);
+}
+
+static void a_file_that_got_shorter_is_an_error(void **state)
+{
+    Fixture *f = *state;
+    ZipWriter *z;
+    check_ok("create",
+             zip_create(f->a, str_from(path_of(f, "s.zip")), str_from(f->folder), NULL, &z));
+    int fd = file_of(f, "short", 5);
+    Error *err = zip_add(z, S("x"), fd, 6, 0);
+    assert_int_equal(err->status, 500);
+    close(fd);
+}
+
+static bool never(void *arg, uint64_t bytes)
+{
+    (void)arg, (void)bytes;
+    return false;
+}
+
+static void both_can_be_stopped(void **state)
+{
+    Fixture *f = *state;
+    backup_make(f, "a.zip", 1);
+    ZipWatch watch = {never, NULL};
+    int fd = open(path_of(f, "a.zip"), O_RDONLY);
+    ZipContent content;
+    check_ok("check", zip_check(f->a, fd, &content));
+    assert_int_equal(zip_unpack(f->a, fd, -1, &watch, &content)->status, 503);
+    close(fd);
+    ZipWriter *z;
+    check_ok("create",
+             zip_create(f->a, str_from(path_of(f, "b.zip")), str_from(f->folder), &watch, &z));
+    fd = file_of(f, "x", 1);
+    assert_int_equal(zip_add(z, S("x"), fd, 1, 0)->status, 503);
+    close(fd);
+}
+
+/* ---- somebody's ---- */
+
+typedef struct {
+    const char *name, *bytes;
+    int type;
+    const char *link;
+} Entry;
+
+static const struct {
+    const char *name;
+    Entry entries[4];
+    const char *says; /* part of the message; NULL: good */
+} FOREIGN[] = {
+    {"plain",        {{"data.db", "x", AE_IFREG, NULL}, {"storage/", "", AE_IFDIR, NULL}}, NULL        },
+    {"slip",         {{"data.db", "x", AE_IFREG, NULL}, {"../x", "x", AE_IFREG, NULL}},    "outside"   },
+    {"slip inside",
+     {{"data.db", "x", AE_IFREG, NULL}, {"a/../../x", "x", AE_IFREG, NULL}},
+     "outside"                                                                                         },
+    {"absolute",     {{"data.db", "x", AE_IFREG, NULL}, {"/tmp/x", "x", AE_IFREG, NULL}},  "outside"   },
+    {"backslash",    {{"data.db", "x", AE_IFREG, NULL}, {"..\\x", "x", AE_IFREG, NULL}},   "outside"   },
+    {"link",         {{"data.db", "x", AE_IFREG, NULL}, {"a", "", AE_IFLNK, "/etc"}},      "neither"   },
+    {"no database",  {{"readme", "x", AE_IFREG, NULL}},                                    "no data.db"},
+    {"twice",        {{"data.db", "x", AE_IFREG, NULL}, {"data.db", "y", AE_IFREG, NULL}}, "twice"     },
+    {"file, folder",
+     {{"data.db", "x", AE_IFREG, NULL}, {"data.db/y", "y", AE_IFREG, NULL}},
+     "twice"                                                                                           },
+    {"bad sums",
+     {{"data.db", "x", AE_IFREG, NULL}, {ZIP_SUMS, "0  data.db\n", AE_IFREG, NULL}},
+     "checksums"                                                                                       },
+};
+
+static void foreign_make(Fixture *f, const Entry *entries)
+{
+    struct archive *w = archive_write_new();
+    assert_int_equal(archive_write_set_format_zip(w), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_filename(w, path_of(f, "f.zip")), ARCHIVE_OK);
+    for (const Entry *e = entries; e->name; e++) {
+        struct archive_entry *entry = archive_entry_new();
+        archive_entry_set_pathname(entry, e->name);
+        archive_entry_set_filetype(entry, (unsigned)e->type);
+        archive_entry_set_perm(entry, 0644);
+        archive_entry_set_size(entry, (la_int64_t)strlen(e->bytes));
+        if (e->link) archive_entry_set_symlink(entry, e->link);
+        assert_int_equal(archive_write_header(w, entry), ARCHIVE_OK);
+        (void)archive_write_data(w, e->bytes, strlen(e->bytes));
+        archive_entry_free(entry);
+    }
+    assert_int_equal(archive_write_close(w), ARCHIVE_OK);
+    archive_write_free(w);
+}
+
+static void foreign_zips(void **state)
+{
+    Fixture *f = *state;
+    for (size_t i = 0; i < COUNT(FOREIGN); i++) {
+        foreign_make(f, FOREIGN[i].entries);
+        const char *out = path_of(f, arena_cstr(f->a, str_printf(f->a, "out%zu", i)));
+        mkdir(out, 0700);
+        int folder = open(out, O_RDONLY | O_DIRECTORY);
+        ZipContent content;
+        Error *err = read_whole(f, "f.zip", folder, &content);
+        close(folder);
+        if (!FOREIGN[i].says) check_ok(FOREIGN[i].name, err);
+        if (!FOREIGN[i].says) continue;
+        if (!err) fail_msg("%s: accepted", FOREIGN[i].name);
+        if (str_find(err->message, str_from(FOREIGN[i].says)) < 0)
+            fail_msg("%s: %.*s", FOREIGN[i].name, STR_ARG(err->message));
+        check_int(FOREIGN[i].name, err->status, 400);
+        assert_int_equal(access(path_of(f, "x"), F_OK), -1);
+    }
+}
+
+/* The central directory says what no file of this size can hold. */
+static void a_bomb_is_refused_before_it_is_unpacked(void **state)
+{
+    Fixture *f = *state;
+    static const Entry ONE[] = {
+        {"data.db", "xxxxxxxxxxxxxxxxxxxx", AE_IFREG, NULL},
+        {NULL,      NULL,                   0,        NULL},
+    };
+    foreign_make(f, ONE);
+    int fd = open(path_of(f, "f.zip"), O_RDWR);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    uint8_t *zip = (uint8_t *)arena_bytes(f->a, (size_t)st.st_size);
+    assert_int_equal(pread(fd, zip, (size_t)st.st_size, 0), st.st_size);
+    static const uint8_t HEADER[] = {'P', 'K', 1, 2};
+    const uint8_t *at = memmem(zip, (size_t)st.st_size, HEADER, sizeof HEADER);
+    assert_non_null(at);
+    uint32_t huge = 0x7fffffff;
+    assert_int_equal(pwrite(fd, &huge, 4, at - zip + 24), 4);
+    assert_int_equal(pwrite(fd, &huge, 4, 22), 4); /* and the file's own head agrees */
+    ZipContent content;
+    Error *err = zip_check(f->a, fd, &content);
+    assert_int_equal(err->status, 400);
+    assert_true(str_find(err->message, S("more than its size")) >= 0);
+
+    /* And an end record that counts more entries than there are. */
+    uint16_t many = 9;
+    assert_int_equal(pwrite(fd, zip, (size_t)st.st_size, 0), st.st_size);
+    assert_int_equal(pwrite(fd, &many, 2, st.st_size - 22 + 10), 2);
+    assert_int_equal(zip_check(f->a, fd, &content)->status, 400);
+    close(fd);
+}
+
+#define zip_test(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        zip_test(what_is_written_is_read),
+        zip_test(a_flipped_byte_is_noticed_wherever_it_is),
+        zip_test(a_file_that_got_shorter_is_an_error),
+        zip_test(both_can_be_stopped),
+        zip_test(foreign_zips),
+        zip_test(a_bomb_is_refused_before_it_is_unpacked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
