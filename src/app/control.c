@@ -1,6 +1,7 @@
 /* control.c - both ends of control.sock. */
 #include "app/control.h"
 
+#include "app/command_backup.h"
 #include "app/commands.h"
 #include "base/log.h"
 
@@ -82,7 +83,10 @@ static Error *order_run(App *app, Arena *a, Str line, Str *message)
     size_t count = MIN(json_count(args), (size_t)COMMAND_ARGS_MAX);
     for (size_t i = 0; i < count; i++)
         words[i] = json_str(json_at(args, i), S(""));
-    if (!str_eq(json_str(json_get(order, S("command")), S("")), S("superuser")))
+    Str command = json_str(json_get(order, S("command")), S(""));
+    if (str_eq(command, S("backup")) || str_eq(command, S("restore")))
+        return backup_command_run(app, a, command, words, count, message);
+    if (!str_eq(command, S("superuser")))
         return error_new(a, 400, S("The running server does not know this command."));
     return superuser_command_run(app, a, words, count, message);
 }

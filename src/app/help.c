@@ -8,6 +8,7 @@ static const char OVERVIEW[] =
     "\n"
     "  croft serve                       serve this folder's site on http://127.0.0.1:8090\n"
     "  croft superuser upsert EMAIL      make an owner's account, or set its password\n"
+    "  croft backup, croft restore FILE  save everything, put it back\n"
     "  croft version                     versions of Croft and SQLite\n"
     "  croft help serve                  all flags; also: superuser, limits\n"
     "\n"
@@ -20,8 +21,8 @@ static const char SERVE_BEFORE[] =
     "croft serve [flags]\n"
     "\n"
     "Serves the API below /api/ and, if there is a folder ./croft_public, its files as\n"
-    "a website. Everything is kept in ./croft_data; to back up, copy that folder while\n"
-    "the server is stopped. Ctrl-C or SIGTERM finishes what is running, then stops.\n"
+    "a website. Everything is kept in ./croft_data; croft backup saves it while the\n"
+    "server runs. Ctrl-C or SIGTERM finishes what is running, then stops.\n"
     "\n"
     "Flags, which may also be given as environment variables:\n"
     "\n";
@@ -55,6 +56,23 @@ static const char SUPERUSER[] =
     "  croft superuser upsert owner@example.com - < password.txt\n"
     "  croft superuser ips 10.0.0.0/8 203.0.113.7\n";
 
+static const char BACKUP[] =
+    "croft backup [NAME.zip]            make a backup of the data folder\n"
+    "croft backup --list                those there are\n"
+    "croft restore FILE.zip             put one back: a file, or a name of that list\n"
+    "\n"
+    "Works while the server runs, which goes on serving, and while it does not; --dir\n"
+    "names the data folder, as for serve. A backup is read back before it counts. A\n"
+    "restore is checked whole before anything changes; a running server then restarts\n"
+    "on it, and if it does not come up, the data of before is put back. What was\n"
+    "written since the backup is gone afterwards: make another one first.\n"
+    "\n"
+    "Examples:\n"
+    "\n"
+    "  croft backup before-the-move.zip\n"
+    "  croft backup --dir /var/lib/croft --list\n"
+    "  croft restore /mnt/usb/before-the-move.zip\n";
+
 static const char LIMITS[] =
     "croft serve --limit NAME=VALUE [--limit NAME=VALUE ...]\n"
     "\n"
@@ -70,6 +88,8 @@ int command_help(Str topic)
         fputs(SERVE_AFTER, stdout);
     } else if (str_eq(topic, S("superuser"))) {
         fputs(SUPERUSER, stdout);
+    } else if (str_eq(topic, S("backup")) || str_eq(topic, S("restore"))) {
+        fputs(BACKUP, stdout);
     } else if (str_eq(topic, S("limits")) || str_eq(topic, S("limit"))) {
         fputs(LIMITS, stdout);
         limits_print(stdout);

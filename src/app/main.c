@@ -1,6 +1,7 @@
 /* main.c - `croft <command>`: reads the options and calls the command.
  *
  * Exit codes: 0 done, 1 it did not work, 2 the command line was wrong. */
+#include "app/command_backup.h"
 #include "app/commands.h"
 #include "app/options.h"
 #include "app/supervisor.h"
@@ -9,8 +10,8 @@
 
 static int unknown_command(Arena *a, Str word)
 {
-    static const Str COMMANDS[] = {STR_INIT("serve"), STR_INIT("superuser"), STR_INIT("version"),
-                                   STR_INIT("help")};
+    static const Str COMMANDS[] = {STR_INIT("serve"),   STR_INIT("superuser"), STR_INIT("backup"),
+                                   STR_INIT("restore"), STR_INIT("version"),   STR_INIT("help")};
     Str near = suggest(word, COMMANDS, COUNT(COMMANDS));
     Str hint = near.len ? str_printf(a, "Did you mean %.*s?", STR_ARG(near)) : S("See: croft help");
     fprintf(stderr, "croft: there is no command \"%.*s\". %.*s\n", STR_ARG(word), STR_ARG(hint));
@@ -24,6 +25,8 @@ static int run(Arena *a, const Options *o)
     if (str_eq(o->command, S("help"))) return command_help(o->arg_count ? o->args[0] : S(""));
     if (str_eq(o->command, S("version"))) return command_version();
     if (str_eq(o->command, S("serve"))) return supervisor_run(a, o);
+    if (str_eq(o->command, S("backup"))) return command_backup(a, o);
+    if (str_eq(o->command, S("restore"))) return command_restore(a, o);
     if (str_eq(o->command, S("superuser"))) return command_superuser(a, o);
     return unknown_command(a, o->command);
 }

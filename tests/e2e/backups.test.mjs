@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { failure, request, sleep, startServer, text, until } from './server.mjs';
+import { failure, request, run, sleep, startServer, text, until } from './server.mjs';
 
 let server, pb, token;
 const scratch = mkdtempSync(join(tmpdir(), 'croft-backups-'));
@@ -231,4 +231,28 @@ test('scheduled: named, kept to the newest, gone with the setting', async () => 
   assert.ok((await keys()).includes('first.zip'), 'others are never pruned');
   await pb.settings.update({ backups: { cron: '' } });
   assert.equal(await crons(), undefined);
+});
+
+test('from the terminal, while the server runs and while it does not', async () => {
+  const croft = (...args) => run([...args, '--dir', server.data]);
+  const made = croft('backup', 'terminal.zip');
+  assert.equal(made.status, 0, made.stderr);
+  assert.equal(made.stdout, 'Made the backup terminal.zip.\n');
+  assert.equal(croft('backup', 'terminal.zip').status, 1);
+  assert.match(croft('backup', '--list').stdout, /verified  terminal\.zip/);
+  assert.equal(croft('restore', 'nothing.zip').status, 1);
+  assert.equal(croft('restore').status, 2);
+  const [worker] = server.workers();
+  const back = croft('restore', 'terminal.zip');
+  assert.equal(back.status, 0, back.stderr);
+  assert.notEqual(server.workers()[0], worker);
+
+  const other = join(scratch, 'other');
+  const moved = run(['restore', join(server.data, 'backups', 'terminal.zip'), '--dir', other]);
+  assert.equal(moved.status, 0, moved.stderr);
+  const again = run(['backup', 'second.zip', '--dir', other]);
+  assert.equal(again.status, 0, again.stderr);
+  assert.deepEqual(contents(join(other, 'backups/second.zip')).filter((n) => n.startsWith('storage/') && n.endsWith('.txt')),
+    contents(join(server.data, 'backups/terminal.zip')).filter((n) => n.startsWith('storage/') && n.endsWith('.txt')));
+  assert.match(run(['help', 'restore']).stdout, /croft restore FILE/);
 });
