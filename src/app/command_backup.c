@@ -89,7 +89,8 @@ static Error *follow(const Asked *asked, Arena *a, const char *step, Str *key)
         if (last) {
             *key = arena_copy(a, json_str(json_get(last, S("key")), S("")));
             Str why = json_str(json_get(last, S("message")), S("It was cut off."));
-            if (!json_bool(json_get(last, S("ok")), false)) err = error_new(a, 400, arena_copy(a, why));
+            if (!json_bool(json_get(last, S("ok")), false))
+                err = error_new(a, 400, arena_copy(a, why));
             break;
         }
         await_sleep(LOOK_MS);
@@ -190,8 +191,9 @@ static Error *restore_here(Arena *a, const Options *o, Str what)
     if (err) return err;
     bool undone = site.restore == RESTORE_UNDONE;
     site_close(&site);
-    return undone ? error_new(a, 400, S("The restored data does not open; the data of before is "
-                                        "back."))
+    return undone ? error_new(a, 400,
+                              S("The restored data does not open; the data of before is "
+                                "back."))
                   : NULL;
 }
 

@@ -11,18 +11,12 @@ typedef struct {
 } FlagRow;
 
 static const FlagRow ROWS[] = {
-    {"import", "force",              NULL      },
-    {"import", "with-public",        NULL      },
-    {"import", "encryption-key-env", "NAME"    },
-    {"export", "out",                "FOLDER"  },
-    {"export", "format",             "json|csv"},
-    {"export", "files",              NULL      },
-    {"export", "secrets",            NULL      },
-    {"check",  "repair",             NULL      },
-    {"check",  "yes",                NULL      },
-    {"check",  "quick",              NULL      },
-    {"backup", "list",               NULL      },
-    {"types",  "out",                "FILE"    },
+    {"import", "force",       NULL  },
+    {"import", "with-public", NULL  },
+    {"check",  "repair",      NULL  },
+    {"check",  "yes",         NULL  },
+    {"types",  "out",         "FILE"},
+    {"backup", "list",        NULL  },
 };
 
 bool command_flag_find(Str flag, const char **name, const char **value)

@@ -15,6 +15,11 @@ int command_superuser(Arena *a, const Options *o);
 MUST_CHECK Error *superuser_command_run(App *app, Arena *a, const Str *args, size_t count,
                                         Str *message);
 
+/* `croft import pocketbase FOLDER`, `croft check`: exit codes as croft help says. */
+int command_import(Arena *a, const Options *o);
+int command_check(Arena *a, const Options *o);
+int command_types(Arena *a, const Options *o);
+
 /* `croft help [topic]`, `croft version`. */
 int command_help(Str topic);
 int command_version(void);

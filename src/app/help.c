@@ -9,8 +9,12 @@ static const char OVERVIEW[] =
     "  croft serve                       serve this folder's site on http://127.0.0.1:8090\n"
     "  croft superuser upsert EMAIL      make an owner's account, or set its password\n"
     "  croft backup, croft restore FILE  save everything, put it back\n"
+    "  croft import pocketbase FOLDER    move in from PocketBase, everybody still signed in\n"
+    "  croft check                       look for damage and loose ends, and repair\n"
+    "  croft types                       TypeScript of your collections, for the SDK\n"
     "  croft version                     versions of Croft and SQLite\n"
-    "  croft help serve                  all flags; also: superuser, limits\n"
+    "  croft help serve                  all flags; also: superuser, limits, backup,\n"
+    "                                    restore, import, check, types\n"
     "\n"
     "A first minute:\n"
     "\n"
@@ -73,6 +77,69 @@ static const char BACKUP[] =
     "  croft backup --dir /var/lib/croft --list\n"
     "  croft restore /mnt/usb/before-the-move.zip\n";
 
+static const char IMPORT[] =
+    "croft import pocketbase FOLDER [--dir FOLDER] [flags]\n"
+    "\n"
+    "Moves a site in from PocketBase (v0.23 to v0.39): reads its data folder (pb_data, or\n"
+    "the folder it is in), copies it, checks the copy, and only then gives it the name\n"
+    "that --dir says (./croft_data). Records, files, rules, views, settings, accounts,\n"
+    "passwords, linked accounts and logs come along; tokens stay valid, so nobody is\n"
+    "signed out. The source is only read. Stopped half-way, it leaves no half folder.\n"
+    "\n"
+    "Stop PocketBase first; an import from a running one is refused.\n"
+    "\n"
+    "  --force                     the target has something in it: keep that beside it,\n"
+    "                              under another name\n"
+    "  --encryption-env NAME       the settings are encrypted: the environment variable\n"
+    "                              with the key, as for PocketBase's --encryptionEnv\n"
+    "  --with-public               also copy pb_public to --public (./croft_public)\n"
+    "\n"
+    "Examples:\n"
+    "\n"
+    "  croft import pocketbase ~/pocketbase/pb_data\n"
+    "  PB_KEY=... croft import pocketbase /srv/pb --dir /srv/site --encryption-env PB_KEY\n"
+    "  croft serve                       then look around; the source is still there\n";
+
+static const char CHECK[] =
+    "croft check [--dir FOLDER]                look only; also beside a running server\n"
+    "croft check --repair [--yes]              offer repairs; stop the server first\n"
+    "\n"
+    "Looks at the database file page by page, at the tables against the collections, at\n"
+    "the records against their fields (links that lead nowhere, values that are not\n"
+    "offered), at files against records, and at the logs. Each finding says what follows\n"
+    "from it and, where there is one, what a repair would do. Repairs ask first; --yes\n"
+    "agrees to all. None of them throws away what could be wanted: what needs a decision\n"
+    "is left to you.\n"
+    "\n"
+    "  note     worth knowing, nothing is wrong\n"
+    "  fault    something is missing or does not fit\n"
+    "  DAMAGE   the file itself: restore a backup\n"
+    "\n"
+    "Exit codes: 0 all is well, or all was repaired; 1 findings are left; 2 it could not\n"
+    "be checked (no such folder, not readable, a server is running and --repair was asked).\n"
+    "\n"
+    "Examples:\n"
+    "\n"
+    "  croft check --dir /var/lib/croft || mail -s 'look at the database' you@example.com\n"
+    "  croft check --repair\n";
+
+static const char TYPES[] =
+    "croft types [--dir FOLDER] [--out FILE]\n"
+    "\n"
+    "Writes TypeScript for the PocketBase SDK: what records of each collection hold, what\n"
+    "create() and update() take, what relations lead to. Without --out to standard output;\n"
+    "a FILE is replaced only once all is written. Works beside a running server, which\n"
+    "gives superusers the same at /api/types.d.ts.\n"
+    "\n"
+    "Example:\n"
+    "\n"
+    "  croft types --out src/croft.d.ts\n"
+    "\n"
+    "  import PocketBase from 'pocketbase';\n"
+    "  import type { TypedPocketBase } from './croft';\n"
+    "  const pb = new PocketBase('http://127.0.0.1:8090') as unknown as TypedPocketBase;\n"
+    "  const post = await pb.collection('posts').getOne('...');   // post.title is known\n";
+
 static const char LIMITS[] =
     "croft serve --limit NAME=VALUE [--limit NAME=VALUE ...]\n"
     "\n"
@@ -90,6 +157,12 @@ int command_help(Str topic)
         fputs(SUPERUSER, stdout);
     } else if (str_eq(topic, S("backup")) || str_eq(topic, S("restore"))) {
         fputs(BACKUP, stdout);
+    } else if (str_eq(topic, S("import"))) {
+        fputs(IMPORT, stdout);
+    } else if (str_eq(topic, S("check"))) {
+        fputs(CHECK, stdout);
+    } else if (str_eq(topic, S("types"))) {
+        fputs(TYPES, stdout);
     } else if (str_eq(topic, S("limits")) || str_eq(topic, S("limit"))) {
         fputs(LIMITS, stdout);
         limits_print(stdout);

@@ -13,6 +13,7 @@
 #include "logs/logs.h"
 #include "mail/mail.h"
 #include "oauth2/oauth2.h"
+#include "openapi/openapi.h"
 #include "realtime/realtime.h"
 #include "records/records.h"
 
@@ -30,7 +31,8 @@ size_t modules_routes(RouteTable out[MODULES_MAX])
         {job_routes,        job_route_count       }, /* jobs/ */
         {mail_routes,       mail_route_count      }, /* mail/ */
         {backup_routes,     backup_route_count    }, /* backup/ */
-        {dashboard_routes,  dashboard_route_count }, /* dashboard/ */
+        {openapi_routes,    openapi_route_count   }, /* openapi/ */
+        {dashboard_routes,  dashboard_route_count }, /* dashboard/, last: see below */
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");
     memcpy(out, tables, sizeof(tables));

@@ -56,7 +56,7 @@ Str progress_text(Arena *a, const Progress *p, uint64_t elapsed_ms)
     Buf out = buf_new(a, 96);
     Str done = amount(a, p->unit, p->done);
     if (p->total == 0) {
-        buf_add(&out, done);
+        if (p->done > 0) buf_add(&out, done);
         return buf_str(&out);
     }
     int percent = (int)((double)MIN(p->done, p->total) * 100 / (double)p->total);

@@ -64,6 +64,7 @@ typedef struct {
     uint32_t restart_pages;    /* default 16000: at which the writer itself does it */
     bool relaxed;              /* commits are not fsynced: a power cut may take the latest ones
                                   along, but never breaks the file. For what may be lost. */
+    bool read_only;            /* beside a running server: takes no lock, refuses db_write() */
 } DbConfig;
 
 DbConfig db_config_default(Str dir);
@@ -71,6 +72,12 @@ DbConfig db_config_default(Str dir);
 /* Opens or creates; takes the folder's lock (another server on it: status 409
  * with the remedy in the message). Refuses an SQLite older than 3.51.3. */
 MUST_CHECK Error *db_open(Arena *a, const DbConfig *config, Db **out);
+/* Whether a process has this database open (in WAL mode, by any program that
+ * uses SQLite), and which one. Not for one that this process has open: asking
+ * would give up its locks. Touches nothing. A program that closes it between
+ * two uses may be overlooked. */
+bool db_in_use(Arena *a, Str path, int64_t *pid);
+
 /* Finishes queued writes, checkpoints, closes, unlocks. */
 void db_close(Db *db);
 
@@ -212,10 +219,12 @@ typedef struct {
 } DbStats;
 DbStats db_stats(const Db *db);
 
-/* "ok", or the first findings of the engine's integrity check. Slow. */
+/* "ok", or the first findings of the engine's integrity check. Slow. After
+ * findings writes are refused. */
 MUST_CHECK Error *db_check(Db *db, Arena *a, Str *findings);
 
 const SqlDialect *db_dialect(const Db *db);
+bool db_is_read_only(const Db *db); /* as opened */
 
 /* ---- copies (SQLite) ---- */
 

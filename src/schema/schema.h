@@ -287,6 +287,35 @@ MUST_CHECK Error *schema_preview(SchemaStore *store, Tx *tx, Arena *a, const Sch
  * in one transaction with the others above. */
 MUST_CHECK Error *schema_reload(SchemaStore *store, Tx *tx);
 
+/* ---- the tables against the definitions ---- */
+
+typedef enum {
+    TABLE_MISSING,
+    TABLE_COLUMN_MISSING,
+    TABLE_COLUMN_EXTRA,
+    TABLE_COLUMN_TYPE, /* detail: "TEXT instead of JSON" */
+    TABLE_INDEX_MISSING,
+    TABLE_INDEX_EXTRA,
+    TABLE_VIEW_MISSING,
+    TABLE_VIEW_BROKEN, /* detail: the engine's words */
+    TABLE_EXTRA        /* a table or view of no collection; detail: which of the two */
+} TableFault;
+
+typedef struct {
+    TableFault fault;
+    const Collection *collection; /* NULL for TABLE_EXTRA */
+    Str name;                     /* of the table, column, index or view */
+    Str detail;
+} TableFinding;
+
+/* Calls visit for whatever differs; stops on its error. The finding and its
+ * texts live in the transaction's arena. */
+typedef Error *(*TableVisit)(void *arg, const TableFinding *finding);
+MUST_CHECK Error *schema_compare(Tx *tx, const Schema *schema, TableVisit visit, void *arg);
+/* What is missing can be made anew, without touching what is there. */
+bool table_fault_mendable(TableFault fault);
+MUST_CHECK Error *schema_mend(Tx *tx, const Schema *schema, const TableFinding *finding);
+
 /* ---- sign-in providers ---- */
 
 typedef struct {

@@ -587,7 +587,8 @@ Error *schema_store_open(Arena *a, Db *db, SchemaPublishHook hook, void *hook_ar
 
     Opening opening = {.store = store};
     Error *err = db_read_slow(db, a, 60000, load_existing, &opening);
-    if (!err && opening.mend) err = db_write_alone(db, a, 0, mend_existing, NULL);
+    if (!err && opening.mend && !db_is_read_only(db))
+        err = db_write_alone(db, a, 0, mend_existing, NULL);
     if (!err && opening.found)
         publish(store);
     else if (!err)

@@ -147,8 +147,8 @@ Error *settings_store_open(Arena *a, Db *db, Str key, SettingsStore **out)
     assert(key.len == 0 || key.len == SECRET_KEY_BYTES);
     Loading loading = {.key = key};
     Error *err = db_read(db, a, load_work, &loading);
-    if (!err && (!loading.json || (key.len && !loading.is_sealed)))
-        err = db_write(db, a, settle_work, &loading);
+    bool to_seal = key.len && !loading.is_sealed && !db_is_read_only(db);
+    if (!err && (!loading.json || to_seal)) err = db_write(db, a, settle_work, &loading);
     if (err) return err;
 
     Arena *arena = arena_create("settings store", 1 << 20);

@@ -93,8 +93,22 @@ static Error *slow_pool_start(Db *db, Arena *a)
     return error_cause(a, error_status(a, 500), "db-slow: %.*s", STR_ARG(err->cause));
 }
 
+/* A file that is not there must not be made, and one that cannot be read should
+ * be named now. */
+static Error *read_only_start(Db *db, Arena *a)
+{
+    if (access(db->path.ptr, R_OK) != 0) return error_errno(a, errno, "open", db->path);
+    atomic_store(&db->stopped, DB_ERROR_READ_ONLY);
+    Conn *c;
+    Error *err = pool_take(db, a, &c);
+    if (err) return err;
+    pool_put(db, c);
+    return slow_pool_start(db, a);
+}
+
 static Error *db_start(Db *db, Arena *a)
 {
+    if (db->config.read_only) return read_only_start(db, a);
     Error *err = folder_make(a, db->config.dir);
     if (err) return err;
     err = folder_lock(a, db->config.dir, db->config.file, &db->lock_fd);
@@ -177,4 +191,9 @@ DbStats db_stats(const Db *db)
 const SqlDialect *db_dialect(const Db *db)
 {
     return &sqlite_dialect;
+}
+
+bool db_is_read_only(const Db *db)
+{
+    return db->config.read_only;
 }

@@ -102,3 +102,19 @@ Error *folder_make(Arena *a, Str dir)
     if (!S_ISDIR(st.st_mode)) return error_errno(a, ENOTDIR, "open", dir);
     return NULL;
 }
+
+/* In WAL mode every connection holds a shared lock on this byte of "-shm", the
+ * "dead man's switch" (SQLite, os_unix.c: UNIX_SHM_DMS). F_GETLK only asks. */
+#define DEAD_MAN_SWITCH 128
+
+bool db_in_use(Arena *a, Str path, int64_t *pid)
+{
+    int fd = open(arena_cstr(a, str_concat(a, path, S("-shm"))), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = DEAD_MAN_SWITCH, .l_len = 1};
+    bool used = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (used) *pid = lock.l_pid;
+    (void)close(fd); /* asked for nothing, so holds nothing */
+    return used;
+}

@@ -40,7 +40,7 @@ static const struct {
     {"a switch with no",               "serve --no-dir x",                                   "There is no flag --no-dir. Did you mean --dir?"      },
     {"a command's own flag",           "import pocketbase d --force",                        NULL                                                  },
     {"before the command",             "--out=x types",                                      NULL                                                  },
-    {"without its value",              "types --out",                                        "--out wants a value: --out FOLDER"                   },
+    {"without its value",              "types --out",                                        "--out wants a value: --out FILE"                     },
     {"of another command",             "serve --force",
      "--force is no flag of \"croft serve\". See: croft help serve"                                                                                },
     {"limit",                          "serve --limit body_byte=1",

@@ -1,0 +1,18 @@
+/* openapi_internal.h - what the files of openapi/ share: texts that the build
+ * makes C of (script/embed). */
+#ifndef CROFT_OPENAPI_INTERNAL_H
+#define CROFT_OPENAPI_INTERNAL_H
+
+#include "openapi/openapi.h"
+
+extern const char common_json[], records_json[], auth_json[], types_prelude[];
+extern const size_t common_json_len, records_json_len, auth_json_len, types_prelude_len;
+
+/* Whether the API shows this field to anybody. */
+static inline bool field_in_api(const Collection *c, const Field *f)
+{
+    return c->type != COLLECTION_AUTH ||
+           (!str_eq(f->name, S("password")) && !str_eq(f->name, S("tokenKey")));
+}
+
+#endif
