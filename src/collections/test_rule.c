@@ -1,5 +1,6 @@
 /* test_rule.c - the body and the answer of the rule tester
  * (docs/dashboard-api.md); the trial itself is records/rule_trial.c. */
+#include "auth/auth.h"
 #include "collections/collections_internal.h"
 
 typedef struct {
@@ -7,7 +8,6 @@ typedef struct {
     Arena *a;
     const Schema *schema; /* with the rule in place, compiled, not published */
     RuleTrial trial;
-    AuthInfo auth;
     Record *caller;
     Str auth_collection, auth_id;
 } TestRule;
@@ -65,6 +65,7 @@ static Error *read_rule(TestRule *t, const Schema *now, const Json *body)
     query_compile_schema(NULL, t->a, (Schema *)(uintptr_t)t->schema);
     t->trial.schema = t->schema;
     t->trial.c = schema_find_id(t->schema, c->id);
+    assert(t->trial.c); /* it was put there */
     t->trial.id = id;
     return NULL;
 }
@@ -136,16 +137,7 @@ static Error *read_caller(TestRule *t, const Json *auth)
     t->auth_id = json_str(json_get(auth, S("id")), S(""));
     Error *err = db_read(t->app->db, t->a, caller_work, t);
     if (err) return err;
-    const Record *r = t->caller;
-    t->auth = (AuthInfo){.collection = r->collection,
-                         .id = record_id(r),
-                         .email = record_str(r, S("email")),
-                         .collection_id = r->collection->id,
-                         .collection_name = r->collection->name,
-                         .email_visibility = record_bool(r, S("emailVisibility")),
-                         .verified = record_bool(r, S("verified")),
-                         .is_superuser = collection_is_superusers(r->collection)};
-    t->trial.info.auth = &t->auth;
+    t->trial.info.auth = auth_info_of(t->a, t->caller);
     return NULL;
 }
 

@@ -57,7 +57,8 @@ static Error *check_filter(Check *k, CheckKind kind)
         *k->fault = (TextSpan){FILTER_MAX_BYTES, k->text.len - FILTER_MAX_BYTES};
         return filter_error(k->q->arena, "the filter has more than %d bytes", FILTER_MAX_BYTES);
     }
-    Error *err = filter_parse_at(k->q->arena, k->text, &f, k->fault);
+    Error *err = kind == CHECK_FILTER ? client_text_check(k->q, k->text) : NULL;
+    if (!err) err = filter_parse_at(k->q->arena, k->text, &f, k->fault);
     if (err) return err;
     k->rights = kind == CHECK_RULE ? select_rights(k->q) : select_client_rights(k->q);
     k->rights.check_all = true;
@@ -66,7 +67,8 @@ static Error *check_filter(Check *k, CheckKind kind)
 
     /* Each part holds; do all of them together? */
     blame(k, k->text);
-    return select_where(k->q, f, &k->rights);
+    err = select_where(k->q, f, &k->rights);
+    return err || kind == CHECK_RULE ? err : select_pending_rules(k->q);
 }
 
 static Error *check_sort(Check *k)

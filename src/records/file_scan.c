@@ -109,27 +109,8 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 static Error *page_work(Tx *tx, void *arg)
 {
     Scan *s = arg;
-    Arena *a = tx_arena(tx);
-    Buf sql = buf_new(a, 128);
-    buf_add(&sql, S("SELECT "));
-    sql_columns(&sql, tx, s->c);
-    buf_add(&sql, S(" FROM "));
-    sql_name(&sql, tx, s->c->name);
-    buf_printf(&sql, " WHERE id>?1 ORDER BY id LIMIT %d", PAGE_ROWS);
-    Stmt *stmt;
-    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
-    if (err) return err;
-    stmt_bind_str(stmt, 1, s->after);
-    s->page = arena_new(a, Record *, PAGE_ROWS);
-    s->page_count = 0;
-    for (bool row; s->page_count < PAGE_ROWS;) {
-        err = stmt_step(stmt, &row);
-        if (err) return err;
-        if (!row) break;
-        s->page[s->page_count++] = record_read(a, s->c, stmt);
-    }
-    stmt_release(stmt);
-    return NULL;
+    s->page = arena_new(tx_arena(tx), Record *, PAGE_ROWS);
+    return records_page(tx, s->c, s->after, PAGE_ROWS, s->page, &s->page_count);
 }
 
 static Error *check_row(Scan *s, Arena *a, const Record *r)

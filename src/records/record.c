@@ -100,6 +100,31 @@ Error *record_find_by(Tx *tx, const Collection *c, Str column, Str value, Record
     return find_by(tx, c, column, nocase, value, out);
 }
 
+Error *records_page(Tx *tx, const Collection *c, Str after, size_t limit, Record **out,
+                    size_t *count)
+{
+    Arena *a = tx_arena(tx);
+    Buf sql = buf_new(a, 128);
+    buf_add(&sql, S("SELECT "));
+    sql_columns(&sql, tx, c);
+    buf_add(&sql, S(" FROM "));
+    sql_name(&sql, tx, c->name);
+    buf_add(&sql, S(" WHERE id>?1 ORDER BY id LIMIT ?2"));
+    Stmt *stmt;
+    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
+    if (err) return err;
+    stmt_bind_str(stmt, 1, after);
+    stmt_bind_i64(stmt, 2, (int64_t)limit);
+    *count = 0;
+    for (bool row; *count < limit;) {
+        err = stmt_step(stmt, &row);
+        if (err || !row) break;
+        out[(*count)++] = record_read(a, c, stmt);
+    }
+    stmt_release(stmt);
+    return err;
+}
+
 Error *row_exists(Tx *tx, const Collection *c, Str id, bool *exists)
 {
     Buf sql = buf_new(tx_arena(tx), 64);

@@ -74,6 +74,9 @@ DbValue row_value(Stmt *stmt, int column);       /* text borrowed from the state
 void sql_name(Buf *b, Tx *tx, Str name);
 void sql_columns(Buf *b, Tx *tx, const Collection *c);
 bool records_same(const Record *x, const Record *y);
+/* The rows whose ids come after `after`, at most `limit`, by id; `out` has room. */
+MUST_CHECK Error *records_page(Tx *tx, const Collection *c, Str after, size_t limit, Record **out,
+                               size_t *count);
 MUST_CHECK Error *row_exists(Tx *tx, const Collection *c, Str id, bool *exists);
 DbValue *record_slot(const Record *r, Str field); /* NULL when no such field */
 bool record_is_owner(const Record *r, const AuthInfo *auth);

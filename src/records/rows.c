@@ -38,13 +38,13 @@ Error *rows_new(Arena *a, const Collection *c, RowsFormat format, Str names, boo
 
 static bool looks_like_formula(Str s)
 {
-    return s.len > 0 && memchr("=+-@\t\r", s.ptr[0], 6) != NULL;
+    return s.len > 0 && str_find_char(S("=+-@\t\r"), s.ptr[0]) >= 0;
 }
 
 static bool needs_quotes(Str s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (memchr(",\"\r\n", s.ptr[i], 4)) return true;
+        if (str_find_char(S(",\"\r\n"), s.ptr[i]) >= 0) return true;
     return s.len > 0 && (s.ptr[0] == ' ' || s.ptr[s.len - 1] == ' ');
 }
 

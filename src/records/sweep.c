@@ -39,6 +39,7 @@ typedef struct {
     bool entered;
 
     Str after; /* last id of the page before */
+    Str next;  /* of this page; empty: it was the last */
     StrList page;
     size_t page_cap;
 } Sweep;
@@ -160,32 +161,16 @@ static Error *page_work(Tx *tx, void *arg)
 {
     Sweep *s = arg;
     Arena *a = tx_arena(tx);
-    Buf sql = buf_new(a, 128);
-    buf_add(&sql, S("SELECT "));
-    sql_columns(&sql, tx, s->c);
-    buf_add(&sql, S(" FROM "));
-    sql_name(&sql, tx, s->c->name);
-    buf_printf(&sql, " WHERE id>?1 ORDER BY id LIMIT %d", PAGE_ROWS);
-    Stmt *stmt;
-    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
+    Record **rows = arena_new(a, Record *, PAGE_ROWS);
+    size_t count;
+    Error *err = records_page(tx, s->c, s->after, PAGE_ROWS, rows, &count);
     if (err) return err;
-    stmt_bind_str(stmt, 1, s->after);
-
     s->page = (StrList){0};
     s->page_cap = 0;
-    Str last = S("");
-    for (size_t rows = 0;; rows++) {
-        bool row;
-        err = stmt_step(stmt, &row);
-        if (err) return err;
-        if (!row) {
-            s->after = rows == PAGE_ROWS ? last : S("");
-            return NULL;
-        }
-        Record *r = record_read(a, s->c, stmt);
-        push_names(a, r, &s->page, &s->page_cap, true);
-        last = record_id(r);
-    }
+    for (size_t i = 0; i < count; i++)
+        push_names(a, rows[i], &s->page, &s->page_cap, true);
+    s->next = count == PAGE_ROWS ? record_id(rows[count - 1]) : S("");
+    return NULL;
 }
 
 static Error *check_rows(Sweep *s)
@@ -197,6 +182,7 @@ static Error *check_rows(Sweep *s)
         arena_reset(a);
         Error *err = db_read(s->app->db, a, page_work, s);
         if (err) return err;
+        s->after = s->next; /* not in the work, which may run twice */
         for (size_t i = 0; i < s->page.count; i++) {
             Str key = s->page.items[i];
             err = stat_blob(s, key, &info);
