@@ -172,7 +172,7 @@ static Error *walk(Copy *k, int from, int to, int depth)
         close(from);
         err = error_errno(k->a, depth < DEPTH_MAX ? ENOMEM : ELOOP, "open folder", S(""));
     }
-    while (!err) {
+    while (dir && !err) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
         if (!entry) {
