@@ -20,6 +20,8 @@
 #include "base/base.h"
 #include "json/json.h"
 
+#include <locale.h>
+
 #define ZIP_ENTRIES_MAX 2000000
 #define ZIP_NAME_MAX    1024
 #define ZIP_DEPTH_MAX   32
@@ -66,6 +68,10 @@ MUST_CHECK Error *zip_check(Arena *a, int fd, ZipContent *out);
 /* Reads every byte, compares all checksums; with `folder` >= 0 unpacks below it.
  * After zip_check(). Errors are of status 400 when the zip is at fault. */
 MUST_CHECK Error *zip_unpack(Arena *a, int fd, int folder, const ZipWatch *watch, ZipContent *out);
+
+/* libarchive converts names from the thread's character set; ours is UTF-8. Gives
+ * what to put back with uselocale(), on the same thread. */
+locale_t zip_locale_enter(void);
 
 /* What may be the name of an entry. */
 bool zip_name_good(Str name);

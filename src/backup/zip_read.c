@@ -16,7 +16,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -37,7 +36,7 @@ typedef struct {
     int fd, folder;
     const ZipWatch *watch;
     struct archive *archive;
-    locale_t locale, before;
+    locale_t before; /* the thread's; NULL: not entered */
     ZipContent content;
     Sha256 *sha;
     LineSum computed, stated;
@@ -138,12 +137,9 @@ static void reader_end(void *arg)
 {
     ZipReader *z = arg;
     if (z->archive) archive_read_free(z->archive);
-    if (z->locale) {
-        (void)uselocale(z->before);
-        freelocale(z->locale);
-    }
+    if (z->before) (void)uselocale(z->before);
     z->archive = NULL;
-    z->locale = (locale_t)0;
+    z->before = (locale_t)0;
     arena_destroy(z->scratch);
     z->scratch = NULL;
 }
@@ -152,8 +148,7 @@ static Error *reader_begin(ZipReader *z)
 {
     z->scratch = arena_create("zip", 1u << 20);
     z->sha = sha256_new(z->arena);
-    z->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (z->locale) z->before = uselocale(z->locale);
+    z->before = zip_locale_enter();
     z->archive = archive_read_new();
     if (!z->archive)
         return error_cause(z->arena, error_status(z->arena, 503), "no memory for a zip");

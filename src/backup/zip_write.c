@@ -9,7 +9,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -27,10 +27,24 @@ struct ZipWriter {
     uint64_t size, unflushed, files, bytes, sums_size;
     Sha256 *whole, *entry;
     char *piece;
-    locale_t locale, before;
     int write_error; /* errno: from then on nothing is written */
     bool ended;
 };
+
+/* Never freed: a thread may be left with it when its arena runs over. */
+static locale_t utf8_locale;
+
+static void locale_make(void)
+{
+    utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+locale_t zip_locale_enter(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, locale_make);
+    return uselocale(utf8_locale); /* NULL, without memory for it: nothing changes */
+}
 
 static Error *archive_failed(ZipWriter *z, const char *what)
 {
@@ -84,10 +98,6 @@ static void writer_end(void *arg)
     ZipWriter *z = arg;
     z->ended = true;
     if (z->archive) archive_write_free(z->archive);
-    if (z->locale) {
-        (void)uselocale(z->before);
-        freelocale(z->locale);
-    }
     if (z->fd >= 0) (void)close(z->fd);
     if (z->sums >= 0) (void)close(z->sums);
     free(z->piece);
@@ -109,14 +119,13 @@ Error *zip_create(Arena *a, Str path, Str temp_dir, const ZipWatch *watch, ZipWr
     z->fd = open(arena_cstr(a, path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (z->fd < 0) return error_errno(a, errno, "create", path);
 
-    /* libarchive converts names from the thread's character set; ours is UTF-8. */
-    z->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (z->locale) z->before = uselocale(z->locale);
     z->archive = archive_write_new();
     if (!z->archive) return error_cause(a, error_status(a, 503), "no memory for a backup");
     int rc = archive_write_set_format_zip(z->archive);
     if (rc == ARCHIVE_OK) rc = archive_write_set_options(z->archive, "zip:compression-level=1");
+    locale_t before = zip_locale_enter();
     (void)archive_write_set_options(z->archive, "zip:hdrcharset=UTF-8");
+    (void)uselocale(before);
     if (rc == ARCHIVE_OK) rc = archive_write_set_bytes_per_block(z->archive, PIECE_BYTES);
     if (rc == ARCHIVE_OK) rc = archive_write_set_bytes_in_last_block(z->archive, 1);
     if (rc == ARCHIVE_OK) rc = archive_write_open(z->archive, z, NULL, on_write, NULL);
@@ -155,7 +164,9 @@ static Error *entry_begin(ZipWriter *z, Str name, uint64_t size, int64_t modifie
     archive_entry_set_mtime(entry, modified_ms / 1000, 0);
     int rc = zip_name_stored(name) ? archive_write_zip_set_compression_store(z->archive)
                                    : archive_write_zip_set_compression_deflate(z->archive);
+    locale_t before = zip_locale_enter();
     if (rc == ARCHIVE_OK) rc = archive_write_header(z->archive, entry);
+    (void)uselocale(before);
     archive_entry_free(entry);
     return rc == ARCHIVE_OK ? NULL : archive_failed(z, "zip entry");
 }

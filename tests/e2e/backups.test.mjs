@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { startS3 } from './s3.mjs';
 import { failure, request, run, sleep, startServer, text, until } from './server.mjs';
 
 let server, pb, token;
@@ -255,4 +256,26 @@ test('from the terminal, while the server runs and while it does not', async () 
   assert.deepEqual(contents(join(other, 'backups/second.zip')).filter((n) => n.startsWith('storage/') && n.endsWith('.txt')),
     contents(join(server.data, 'backups/terminal.zip')).filter((n) => n.startsWith('storage/') && n.endsWith('.txt')));
   assert.match(run(['help', 'restore']).stdout, /croft restore FILE/);
+});
+
+test('kept in a bucket: made, listed, fetched, restored, removed', async () => {
+  const s3 = await startS3();
+  try {
+    await pb.settings.update({ backups: { s3: s3.settings() } });
+    await pb.backups.create('bucket.zip');
+    assert.deepEqual(await keys(), ['bucket.zip']);
+    assert.equal((await failure(pb.backups.create('bucket.zip'), 400)).response.data.name.code, 'validation_backup_name_exists');
+    const answer = await download('bucket.zip');
+    assert.equal(answer.bytes.length, (await pb.backups.getFullList())[0].size);
+    await photo('after the bucket');
+    const last = await restored('bucket.zip');
+    assert.equal(last.ok, true, last.message);
+    assert.ok(!(await titles()).includes('after the bucket'));
+    await pb.backups.delete('bucket.zip');
+    assert.deepEqual(await keys(), []);
+    await pb.settings.update({ backups: { s3: { enabled: false } } });
+    assert.ok((await keys()).includes('first.zip'));
+  } finally {
+    await s3.stop();
+  }
 });
