@@ -4,6 +4,7 @@
 #define CROFT_ADMIN_INTERNAL_H
 
 #include "admin/admin.h"
+#include "backup/backup.h"
 #include "jobs/jobs.h"
 #include "logs/logs.h"
 
@@ -42,8 +43,9 @@ void warning_add(Arena *a, Warnings *w, const char *code, const char *severity, 
 MUST_CHECK Error *warnings_of_rows(Tx *tx, const Context *cx, Warnings *w);
 void warnings_of_settings(Arena *a, const Context *cx, const JobStats *jobs, Warnings *w);
 
-/* usage.c: the keys "storage" and "backup". */
-MUST_CHECK Error *usage_read(Tx *tx, const App *app, Json *out, Warnings *w);
+/* usage.c: the keys "storage", in the slow lane, then "backup", in a fiber. */
+MUST_CHECK Error *usage_read(Tx *tx, Json *out, Warnings *w);
+MUST_CHECK Error *backups_read(App *app, Arena *a, Json *out, Warnings *w);
 
 /* sql_schema.c */
 Error *handle_sql_schema(Req *req, Res *res);

@@ -212,7 +212,7 @@ static Error *overview_work(Tx *tx, void *arg)
     json_set_str(a, o->out, S("at"), datetime_format(a, o->now_ms));
     add_buckets(a, o, from_s);
     Error *err = add_records(tx, o, from_s);
-    if (!err) err = usage_read(tx, o->cx->app, o->out, &o->warnings);
+    if (!err) err = usage_read(tx, o->out, &o->warnings);
     if (!err) err = warnings_of_rows(tx, o->cx, &o->warnings);
     return err;
 }
@@ -233,6 +233,7 @@ static Error *overview_make(Req *req, const Range *range, Str *out)
     Overview o = {.cx = cx, .range = range, .now_ms = clock_wall_ms()};
     JobStats jobs = {0};
     Error *err = db_read_slow(cx->app->db, req->arena, OVERVIEW_MS, overview_work, &o);
+    if (!err) err = backups_read(cx->app, req->arena, o.out, &o.warnings);
     if (!err && cx->app->jobs) err = jobs_stats(cx->app->jobs, req->arena, &jobs);
     if (err) return err;
     add_requests(req->arena, &o);

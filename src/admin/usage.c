@@ -6,17 +6,15 @@
 
 #include "base/clock.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define BACKUPS_MAX    1000 /* files looked at */
 #define BACKUP_OLD_MS  (INT64_C(7) * 86400 * 1000)
 #define DISK_LOW_SHARE 0.1
 #define DISK_LOW_BYTES (INT64_C(10) << 30)
 
 typedef struct {
-    Str name;
+    Str name, verified;
     int64_t size_bytes, modified_ms;
     int64_t total_bytes;
     int count;
@@ -29,28 +27,21 @@ static int64_t file_size(Arena *a, Str dir, const char *name)
     return stat(arena_cstr(a, path), &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : 0;
 }
 
-static void backups_read(Arena *a, Str dir, Backup *out)
+static void backups_sum(const Json *list, Backup *out)
 {
-    Str path = str_concat(a, dir, S("/backups"));
-    DIR *d = opendir(arena_cstr(a, path));
     *out = (Backup){0};
-    if (!d) return;
-    const struct dirent *entry;
-    while ((entry = readdir(d)) && out->count < BACKUPS_MAX) {
-        struct stat st;
-        Str name = str_from(entry->d_name);
-        if (!str_ends(name, S(".zip"))) continue;
-        Str file = str_printf(a, "%.*s/%.*s", STR_ARG(path), STR_ARG(name));
-        if (stat(arena_cstr(a, file), &st) != 0 || !S_ISREG(st.st_mode)) continue;
-        int64_t modified_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+    for (size_t i = 0; i < json_count(list); i++) {
+        const Json *item = json_at(list, i);
+        int64_t modified_ms = 0, size = (int64_t)json_number(json_get(item, S("size")), 0);
+        (void)datetime_parse(json_str(json_get(item, S("modified")), S("")), &modified_ms);
         out->count++;
-        out->total_bytes += (int64_t)st.st_size;
+        out->total_bytes += size;
         if (modified_ms <= out->modified_ms) continue;
-        out->name = arena_copy(a, name);
-        out->size_bytes = (int64_t)st.st_size;
+        out->name = json_str(json_get(item, S("key")), S(""));
+        out->verified = json_str(json_get(item, S("verified")), S(""));
+        out->size_bytes = size;
         out->modified_ms = modified_ms;
     }
-    (void)closedir(d);
 }
 
 static Json *backup_json(Arena *a, const Backup *b)
@@ -60,6 +51,8 @@ static Json *backup_json(Arena *a, const Backup *b)
     json_set_str(a, out, S("name"), b->name);
     json_set_number(a, out, S("size"), (double)b->size_bytes);
     json_set_str(a, out, S("modified"), datetime_format(a, b->modified_ms));
+    json_set(a, out, S("verified"),
+             b->verified.len > 0 ? json_new_string(a, b->verified) : json_new_null(a));
     json_set_number(a, out, S("count"), b->count);
     return out;
 }
@@ -79,6 +72,10 @@ static void warn_of_backups(Arena *a, const Backup *b, bool scheduled, Warnings 
         warning_add(a, w, "backup_missing", "danger",
                     S("Backups are scheduled, but there is none of the last week."),
                     S("Look at the logs for why it failed."), "/settings/backups");
+    if (b->count > 0 && b->verified.len == 0)
+        warning_add(a, w, "backup_unverified", "info",
+                    S("Nobody has checked that the latest backup can be read back."),
+                    S("Make one here: it is checked when it is made."), "/settings/backups");
 }
 
 static void add_disk(Arena *a, Str dir, Json *storage, Warnings *w)
@@ -95,7 +92,7 @@ static void add_disk(Arena *a, Str dir, Json *storage, Warnings *w)
                 S("Delete old backups or files, or get a larger disk."), "/files");
 }
 
-Error *usage_read(Tx *tx, const App *app, Json *out, Warnings *w)
+Error *usage_read(Tx *tx, Json *out, Warnings *w)
 {
     Arena *a = tx_arena(tx);
     Str file;
@@ -107,24 +104,32 @@ Error *usage_read(Tx *tx, const App *app, Json *out, Warnings *w)
     if (slash < 0) return NULL;
     Str dir = str_sub(file, 0, (size_t)slash);
 
-    Backup backup;
-    backups_read(a, dir, &backup);
-    const Settings *settings = settings_hold(app->settings, a);
-    const Json *backups = json_get(settings->json, S("backups"));
-    Str cron = json_str(json_get(backups, S("cron")), S(""));
-    Json *storage = json_new_object(a), *answer = json_new_object(a);
+    Json *storage = json_new_object(a);
     json_set_number(a, storage, S("database"), (double)file_size(a, dir, "data.db"));
     json_set_number(a, storage, S("wal"), (double)file_size(a, dir, "data.db-wal"));
     json_set_number(
         a, storage, S("logs"),
         (double)(file_size(a, dir, "auxiliary.db") + file_size(a, dir, "auxiliary.db-wal")));
-    json_set_number(a, storage, S("backups"), (double)backup.total_bytes);
     add_disk(a, dir, storage, w);
     json_set(a, out, S("storage"), storage);
+    return NULL;
+}
+
+Error *backups_read(App *app, Arena *a, Json *out, Warnings *w)
+{
+    const Settings *settings = settings_hold(app->settings, a);
+    bool remote = settings->backups_s3.enabled;
+    Str cron = json_str(json_get(json_get(settings->json, S("backups")), S("cron")), S(""));
+    Json *list = NULL, *answer = json_new_object(a);
+    Error *err = remote || !app->backups ? NULL : backups_list(app, a, &list);
+    if (err) return err;
+    Backup backup;
+    backups_sum(list, &backup);
+    json_set_number(a, json_get(out, S("storage")), S("backups"), (double)backup.total_bytes);
     json_set(a, answer, S("latest"), backup_json(a, &backup));
     json_set_str(a, answer, S("schedule"), cron);
-    json_set_bool(a, answer, S("remote"), settings->backups_s3.enabled);
+    json_set_bool(a, answer, S("remote"), remote);
     json_set(a, out, S("backup"), answer);
-    if (!settings->backups_s3.enabled) warn_of_backups(a, &backup, cron.len > 0, w);
+    if (!remote) warn_of_backups(a, &backup, cron.len > 0, w);
     return NULL;
 }

@@ -461,6 +461,11 @@ test('the overview counts what was created, measures what is used, and warns', a
   await admin.collection('_superusers').create({ email: 'second@example.com', password: 'password-12', passwordConfirm: 'password-12' });
   const left = (await ok('GET', '/api/admin/overview?fresh=1')).warnings.map((w) => w.code);
   assert.deepEqual(left.sort(), ['backups_off', 'smtp_off', 'superusers_without_mfa']);
+  await admin.backups.create('one.zip');
+  const { backup, storage, warnings } = await ok('GET', '/api/admin/overview?fresh=1');
+  assert.deepEqual([backup.latest.name, backup.latest.count, storage.backups], ['one.zip', 1, backup.latest.size]);
+  assert.match(backup.latest.verified, /^\d{4}-/);
+  assert.deepEqual(warnings.map((w) => w.code).filter((code) => code.startsWith('backup')), []);
   assert.equal((await call('GET', '/api/admin/overview?range=1y')).status, 400);
 });
 
