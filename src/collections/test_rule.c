@@ -228,6 +228,7 @@ Error *collection_test_rule(App *app, Arena *a, const Schema *schema, const Json
     if (!err) err = read_caller(&t, json_get(body, S("auth")));
     if (err) return err;
 
+    assert(t.trial.c); /* read_rule() has found it */
     const Rule *rule = &t.trial.c->rules[t.trial.kind];
     TextSpan at = {0};
     Error *fault = rule->is_null ? NULL
