@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 
+import backup
 import signin
 import sse
 import thumbs
@@ -259,6 +260,10 @@ def run(args, only, folder, servers, table):
     if "thumbs" in only:
         print("thumbs", file=sys.stderr)
         thumbs.run(args, sys.modules[__name__], folder, servers, table)
+        servers.pop().stop()
+    if "backup" in only:
+        print("backup", file=sys.stderr)
+        backup.run(args, sys.modules[__name__], folder, servers, table)
         servers.pop().stop()
     if "signin" in only:
         print("signin", file=sys.stderr)

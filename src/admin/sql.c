@@ -224,7 +224,7 @@ Error *handle_sql(Req *req, Res *res)
     Error *err = require_superuser(req);
     if (err) return err;
     Str text;
-    bool read_only;
+    bool read_only = false;
     err = read_query(req, &text, &read_only);
     if (err) return err;
 
