@@ -137,6 +137,7 @@ static Error *handle_upload(Req *req, Res *res)
     const Upload *upload = NULL;
     err = upload_check(req, &body, &upload);
     if (err) return input_fault(err);
+    assert(upload);
     err = target_put_upload(req_backups(req), req->arena, upload->file_name, upload);
     if (err && err->field.len) err->field = S("file");
     if (err) return input_fault(err);

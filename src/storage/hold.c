@@ -51,6 +51,7 @@ static bool merge_folder(int from, int to, int depth)
 
 static bool merge_into(int from, const char *name, int to, int depth)
 {
+    assert(name);
     int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     int source = openat(from, name, flags);
     if (source < 0) return errno == ENOTDIR ? unlinkat(from, name, 0) == 0 : errno == ENOENT;
