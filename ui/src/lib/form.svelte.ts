@@ -25,9 +25,12 @@ export interface FormOptions<T extends object> {
   save: (changes: Patch, values: T) => Promise<T>;
   /** The state on the server now, to find conflicts. */
   current?: () => Promise<T>;
+  /** When the server itself refuses a stale save (If-Match): which failure says so. Then `current` is asked only after one. */
+  stale?: (err: unknown) => boolean;
   saved?: (values: T) => void;
 }
 
+const STALE_TRIES = 3;
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
 export class FormState<T extends object> {
@@ -98,16 +101,28 @@ export class FormState<T extends object> {
     this.saving = true;
     this.problem = null;
     try {
-      if (this.#options.current && (await this.#findConflicts(this.#options.current))) return;
-      const values = $state.snapshot(this.values) as T;
-      const saved = await this.#options.save(changesBetween(this.base, values), values);
-      this.#accept(saved);
+      const { current, stale } = this.#options;
+      if (current && !stale && (await this.#findConflicts(current))) return;
+      const saved = await this.#send(STALE_TRIES);
+      if (saved) this.#accept(saved);
     } catch (err) {
       this.problem = problemOf(err);
       this.errors = this.problem.fields;
       focusFirstError();
     } finally {
       this.saving = false;
+    }
+  }
+
+  /** What was saved; null when there are conflicts to answer first. */
+  async #send(tries: number): Promise<T | null> {
+    const values = $state.snapshot(this.values) as T;
+    const { save, current, stale } = this.#options;
+    try {
+      return await save(changesBetween(this.base, values), values);
+    } catch (err) {
+      if (tries <= 1 || !current || !stale?.(err)) throw err;
+      return (await this.#findConflicts(current)) ? null : this.#send(tries - 1);
     }
   }
 

@@ -34,6 +34,10 @@ const look = EditorView.theme({
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { background: 'color-mix(in srgb, var(--accent) 25%, transparent)' },
   '.cm-placeholder': { color: 'var(--ink-soft)' },
   '.cm-tooltip': { background: 'var(--surface)', border: '1px solid var(--line)', borderRadius: 'var(--radius)', boxShadow: 'var(--shadow)' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul': { padding: '0.25rem', fontFamily: 'var(--mono)' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul > li': { padding: '0.3125rem 0.5rem', borderRadius: '0.3125rem' },
+  '.cm-completionIcon': { display: 'none' },
+  '.cm-completionDetail': { fontStyle: 'normal', opacity: '0.8' },
   '.cm-tooltip-autocomplete > ul > li[aria-selected]': { background: 'var(--accent)', color: 'var(--on-accent)' },
 });
 const colors = HighlightStyle.define([

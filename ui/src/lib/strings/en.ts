@@ -3,5 +3,6 @@
 import { common, problems } from './en/common';
 import { auth, shell } from './en/shell';
 import { conflict, settings } from './en/settings';
+import { importing, people, record, records } from './en/records';
 
-export const en = { common, problems, shell, auth, settings, conflict };
+export const en = { common, problems, shell, auth, settings, conflict, records, record, people, importing };

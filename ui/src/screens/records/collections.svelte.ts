@@ -1,0 +1,19 @@
+// collections.svelte.ts - the collections, asked for once and kept: the grid must not wait for them
+// at each step. Whoever changes a collection elsewhere is seen when this is opened again.
+import { Load } from '../../lib/load.svelte';
+import { kept, isString } from '../../lib/storage';
+import { loadCollections, type Collection } from './model';
+
+export const collections = new Load<Collection[]>(loadCollections);
+
+/** By name or id, as the API finds them. */
+export const findCollection = (all: readonly Collection[], name: string): Collection | undefined =>
+  all.find((one) => one.name === name || one.id === name);
+
+/** Where Records opens: the last one, or the first that is not the system's. */
+export function firstCollection(all: readonly Collection[], authOnly: boolean): Collection | undefined {
+  const some = authOnly ? all.filter((one) => one.type === 'auth') : all;
+  const last = kept.get(authOnly ? 'users.last' : 'records.last', isString);
+  return some.find((one) => one.id === last) ?? some.find((one) => !one.system) ?? some[0];
+}
+export const keepLast = (collection: Collection, authOnly: boolean): void => kept.set(authOnly ? 'users.last' : 'records.last', collection.id);
