@@ -25,14 +25,14 @@ export interface Screen {
 }
 
 export const screens: readonly Screen[] = [
-  { path: '/records', title: s.records.title, icon: 'records', group: 'site', keywords: 'data rows posts grid import export csv', load: () => import('./screens/records/Records.svelte') },
-  { path: '/records/:collection', title: s.records.title, icon: 'records', under: '/records', load: () => import('./screens/records/Records.svelte') },
-  { path: '/users', title: s.records.users, icon: 'users', group: 'site', keywords: 'accounts auth sessions verify impersonate', load: () => import('./screens/records/Users.svelte') },
-  { path: '/users/:collection', title: s.records.users, icon: 'users', under: '/users', load: () => import('./screens/records/Users.svelte') },
   {
     path: '/settings/application', title: s.settings.application.title, icon: 'application', group: 'settings',
     keywords: 'name url address accent colour theme', load: () => import('./screens/settings/Application.svelte'),
   },
+  { path: '/records', title: s.records.title, icon: 'records', group: 'site', keywords: 'data rows posts grid import export csv', load: () => import('./screens/records/Records.svelte') },
+  { path: '/records/:collection', title: s.records.title, icon: 'records', under: '/records', load: () => import('./screens/records/Records.svelte') },
+  { path: '/users', title: s.records.users, icon: 'users', group: 'site', keywords: 'accounts auth sessions verify impersonate', load: () => import('./screens/records/Users.svelte') },
+  { path: '/users/:users', title: s.records.users, icon: 'users', under: '/users', load: () => import('./screens/records/Users.svelte') },
   // Every component in use, for who builds screens and for the tests; in no menu.
   { path: '/kit', title: 'Components', icon: 'code', load: () => import('./screens/Kit.svelte') },
 ];

@@ -85,7 +85,7 @@ test('a cut network: told, kept, saved when it is back', async () => {
   await page.getByText('Connection lost.').waitFor();
   assert.equal(await nameOf(page).inputValue(), 'Typed without a network');
   await page.context().setOffline(false);
-  await page.getByText('The connection is back.').waitFor();
+  await page.getByText('The connection is back.', { exact: true }).waitFor();
   assert.equal(await nameOf(page).inputValue(), 'Typed without a network');
   await save(page);
   await page.getByText('Saved.').waitFor();

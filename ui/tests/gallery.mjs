@@ -51,7 +51,7 @@ async function shootAll(name, title, open) {
   const files = [];
   for (const look of looks) {
     const page = await open(look);
-    await page.waitForLoadState('networkidle');
+    await page.settled();
     await page.waitForTimeout(250);
     files.push(await shoot(page, name, look));
     await page.context().close();

@@ -4,6 +4,7 @@
 //   const page = await ui.open('/settings/mail', { phone: true, dark: true });   signed in
 //   const page = await ui.open('/', { signedIn: false });
 //   await ui.check(page);                           axe WCAG 2.2 AA, no sideways scrolling
+//   await page.settled();                           nothing is on its way; streams of live updates do not count
 //   await ui.stop();                                fails if any page had a fault
 //
 // Faults: errors of scripts and on the console, violations of the Content-Security-Policy,
@@ -12,7 +13,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { OWNER, ROOT, startServer } from '../../tests/e2e/server.mjs';
+import { OWNER, ROOT, startServer, until } from '../../tests/e2e/server.mjs';
 
 export { OWNER };
 const require = createRequire(join(ROOT, 'tests/e2e/package.json'));
@@ -21,6 +22,7 @@ const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa', 'best-practice'];
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
+const QUIET_MS = 200;
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 360, height: 780 };
 
@@ -31,6 +33,13 @@ function watch(page, url) {
     const rest = faults.filter((fault) => !pattern.test(fault));
     faults.splice(0, faults.length, ...rest);
   };
+  const under = new Set();
+  let moved = Date.now();
+  const end = (request) => { if (under.delete(request)) moved = Date.now(); };
+  page.on('request', (request) => { if (request.resourceType() !== 'eventsource') { under.add(request); moved = Date.now(); } });
+  page.on('requestfinished', end);
+  page.on('requestfailed', end);
+  page.settled = () => until(() => under.size === 0 && Date.now() - moved > QUIET_MS, 8000);
   page.on('pageerror', (err) => faults.push(`error: ${err.stack ?? err}`));
   page.on('console', (message) => {
     // What the browser says of answers such as 400 is no fault of the page.

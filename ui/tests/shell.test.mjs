@@ -141,7 +141,7 @@ for (const [label, options] of [['desktop, light', {}], ['desktop, dark', { dark
     for (const path of registeredScreens()) {
       await page.evaluate((hash) => { location.hash = hash; }, path);
       await page.locator('[data-page-title]').waitFor();
-      await page.waitForLoadState('networkidle');
+      await page.settled();
       await ui.check(page, path);
     }
     if (options.phone) {
