@@ -52,7 +52,8 @@ async function refused(key) {
 async function download(key) {
   const { token: t } = await request(server.port, 'POST', '/api/files/token', { headers: auth() }).then((r) => r.json);
   token = t;
-  const answer = await request(server.port, 'GET', `/api/backups/${key}?token=${t}`);
+  const url = new URL(pb.backups.getDownloadURL(t, key));
+  const answer = await request(server.port, 'GET', url.pathname + url.search);
   assert.equal(answer.status, 200);
   writeFileSync(join(scratch, key), answer.bytes);
   return answer;
