@@ -33,6 +33,17 @@ export const screens: readonly Screen[] = [
   { path: '/records/:collection', title: s.records.title, icon: 'records', under: '/records', load: () => import('./screens/records/Records.svelte') },
   { path: '/users', title: s.records.users, icon: 'users', group: 'site', keywords: 'accounts auth sessions verify impersonate', load: () => import('./screens/records/Users.svelte') },
   { path: '/users/:users', title: s.records.users, icon: 'users', under: '/users', load: () => import('./screens/records/Users.svelte') },
+  {
+    path: '/collections', title: s.collections.list.title, icon: 'collections', group: 'site',
+    keywords: 'tables schema fields', load: () => import('./screens/collections/List.svelte'),
+  },
+  // "-" is no name of a collection.
+  { path: '/collections/-/new', title: s.collections.list.create, icon: 'plus', under: '/collections', load: () => import('./screens/collections/New.svelte') },
+  { path: '/collections/-/import', title: s.collections.schema.importTitle, icon: 'upload', under: '/collections', load: () => import('./screens/collections/Import.svelte') },
+  { path: '/collections/-/export', title: s.collections.schema.exportTitle, icon: 'download', under: '/collections', load: () => import('./screens/collections/Export.svelte') },
+  { path: '/collections/-/diagram', title: s.collections.schema.diagramTitle, icon: 'diagram', under: '/collections', load: () => import('./screens/collections/Diagram.svelte') },
+  { path: '/collections/:collection', title: s.collections.list.title, icon: 'collections', under: '/collections', load: () => import('./screens/collections/Edit.svelte') },
+  { path: '/collections/:collection/api', title: s.collections.list.api, icon: 'code', under: '/collections', load: () => import('./screens/collections/ApiPreview.svelte') },
   // Every component in use, for who builds screens and for the tests; in no menu.
   { path: '/kit', title: 'Components', icon: 'code', load: () => import('./screens/Kit.svelte') },
 ];

@@ -1,13 +1,20 @@
 // seed.mjs - a small site for the gallery: what a screen needs to look like something. Screens that
 // need more add it here.
+import { seedCollections } from './collections-seed.mjs';
+
 export async function seed(admin) {
+  await seedPosts(admin);
+  await seedCollections(admin);
+  await seedRecords(admin);
+}
+
+export async function seedPosts(admin) {
   await admin.settings.update({ meta: { appName: 'Corner shop', appURL: 'https://shop.example.com' } });
   await admin.collections.create({
     name: 'posts', type: 'base', listRule: '', viewRule: '',
     fields: [{ name: 'title', type: 'text', required: true, max: 200 }, { name: 'published', type: 'bool' }, { name: 'body', type: 'editor' }],
   });
   for (let i = 1; i <= 30; i++) await admin.collection('posts').create({ title: `Post number ${i}`, published: i % 3 === 0, body: '<p>Hello</p>' });
-  await seedRecords(admin);
 }
 
 /** Records and Users: a collection with a field of every kind, and who signs in. */

@@ -1,8 +1,9 @@
 // The one table of what the dashboard says. Each area has a file in en/; a sentence with a
 // number or a name in it is a function. Another language is another object of type Strings.
+import * as collections from './en/collections';
 import { common, problems } from './en/common';
 import { auth, shell } from './en/shell';
 import { conflict, settings } from './en/settings';
 import { importing, people, record, records } from './en/records';
 
-export const en = { common, problems, shell, auth, settings, conflict, records, record, people, importing };
+export const en = { collections, common, problems, shell, auth, settings, conflict, records, record, people, importing };
