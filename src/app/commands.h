@@ -15,8 +15,10 @@ int command_superuser(Arena *a, const Options *o);
 MUST_CHECK Error *superuser_command_run(App *app, Arena *a, const Str *args, size_t count,
                                         Str *message);
 
-/* `croft import pocketbase FOLDER`, `croft check`: exit codes as croft help says. */
+/* `croft import pocketbase FOLDER`, `croft export`, `croft check`: exit codes as
+ * croft help says. */
 int command_import(Arena *a, const Options *o);
+int command_export(Arena *a, const Options *o);
 int command_check(Arena *a, const Options *o);
 int command_types(Arena *a, const Options *o);
 

@@ -1,4 +1,4 @@
-/* commands_folder.c - `croft import`, `croft check`, `croft types`:
+/* commands_folder.c - `croft import`, `croft export`, `croft check`, `croft types`:
  * the words around folder/. */
 #include "app/commands.h"
 
@@ -232,6 +232,79 @@ int command_import(Arena *a, const Options *o)
         return 1;
     }
     print_import(a, o, &report, beside);
+    return 0;
+}
+
+/* ---- export ---- */
+
+static Error *export_words(Arena *a, const Options *o, ExportRequest *request)
+{
+    static const struct {
+        Str name;
+        RowsFormat format;
+    } FORMATS[] = {
+        {STR_INIT("jsonl"), ROWS_JSONL},
+        {STR_INIT("json"),  ROWS_JSON },
+        {STR_INIT("csv"),   ROWS_CSV  },
+    };
+    const Str *out = option_flag(o, "out"), *format = option_flag(o, "format");
+    if (!out || out->len == 0)
+        return error_new(a, 400,
+                         S("Usage: croft export [COLLECTION ...] --out FOLDER  (see: croft help "
+                           "export)"));
+    *request = (ExportRequest){.to = *out,
+                               .format = ROWS_JSONL,
+                               .files = option_flag(o, "files") != NULL,
+                               .names = o->args,
+                               .name_count = o->arg_count};
+    for (size_t i = 0; format && i < COUNT(FORMATS); i++) {
+        if (!str_eq(*format, FORMATS[i].name)) continue;
+        request->format = FORMATS[i].format;
+        return NULL;
+    }
+    return format ? error_new(a, 400, S("--format is jsonl, json or csv.")) : NULL;
+}
+
+static void print_export(Arena *a, const ExportRequest *request, const ExportReport *r)
+{
+    printf("Exported to %.*s:\n\n", STR_ARG(request->to));
+    for (size_t i = 0; i < r->collection_count; i++)
+        print_row(
+            a, r->collections[i].name,
+            str_printf(a, "%.*s records", STR_ARG(count_for_people(a, r->collections[i].records))));
+    if (!request->files) return;
+    print_row(a, S("uploaded files"),
+              str_printf(a, "%.*s, %.*s", STR_ARG(count_for_people(a, r->files)),
+                         STR_ARG(size_for_people(a, r->bytes))));
+    if (r->missing)
+        printf("\n%s files that records name are not there; \"croft check\" tells which.\n",
+               arena_cstr(a, count_for_people(a, r->missing)));
+}
+
+int command_export(Arena *a, const Options *o)
+{
+    ExportRequest request;
+    Error *err = export_words(a, o, &request);
+    if (err) {
+        complain(a, err);
+        return 2;
+    }
+    privileges_follow_owner(a, o->dir);
+    (void)umask(077);
+    Progress progress = {0};
+    FolderProgress told = {show, &progress};
+    ExportReport report;
+    App app = {0};
+    err = crypto_init(a);
+    if (!err) err = data_folder_open(a, o->dir, o->settings_key, true, &app);
+    if (!err) err = folder_export(&app, a, &request, &told, &report);
+    progress_end(&progress);
+    data_folder_close(&app);
+    if (err) {
+        complain(a, err);
+        return 1;
+    }
+    print_export(a, &request, &report);
     return 0;
 }
 

@@ -11,10 +11,11 @@ static const char OVERVIEW[] =
     "  croft backup, croft restore FILE  save everything, put it back\n"
     "  croft import pocketbase FOLDER    move in from PocketBase, everybody still signed in\n"
     "  croft check                       look for damage and loose ends, and repair\n"
+    "  croft export --out FOLDER         records as JSON or CSV, for other programs\n"
     "  croft types                       TypeScript of your collections, for the SDK\n"
     "  croft version                     versions of Croft and SQLite\n"
     "  croft help serve                  all flags; also: superuser, limits, backup,\n"
-    "                                    restore, import, check, types\n"
+    "                                    restore, import, export, check, types\n"
     "\n"
     "A first minute:\n"
     "\n"
@@ -100,6 +101,29 @@ static const char IMPORT[] =
     "  PB_KEY=... croft import pocketbase /srv/pb --dir /srv/site --encryption-env PB_KEY\n"
     "  croft serve                       then look around; the source is still there\n";
 
+static const char EXPORT[] =
+    "croft export [COLLECTION ...] --out FOLDER [--dir FOLDER] [flags]\n"
+    "\n"
+    "Writes records for other programs, all as of one moment, also beside a running\n"
+    "server: the named collections, or all but those of the system. FOLDER is made; it\n"
+    "gets its name when all is written.\n"
+    "\n"
+    "  collections.json            definitions, as PUT /api/collections/import takes them\n"
+    "  settings.json               the settings\n"
+    "  records/NAME.jsonl          a record a line\n"
+    "  files/NAME/RECORD/FILE      with --files: what was uploaded\n"
+    "\n"
+    "  --format jsonl|json|csv     of the records; in CSV, texts that a spreadsheet would\n"
+    "                              run as formulas get a ' in front\n"
+    "  --files                     uploaded files too\n"
+    "\n"
+    "Passwords, keys and secrets stay here: to move or save a whole site, croft backup.\n"
+    "\n"
+    "Examples:\n"
+    "\n"
+    "  croft export --out export-of-today --files\n"
+    "  croft export orders customers --format csv --out /tmp/for-the-accountant\n";
+
 static const char CHECK[] =
     "croft check [--dir FOLDER]                look only; also beside a running server\n"
     "croft check --repair [--yes]              offer repairs; stop the server first\n"
@@ -159,6 +183,8 @@ int command_help(Str topic)
         fputs(BACKUP, stdout);
     } else if (str_eq(topic, S("import"))) {
         fputs(IMPORT, stdout);
+    } else if (str_eq(topic, S("export"))) {
+        fputs(EXPORT, stdout);
     } else if (str_eq(topic, S("check"))) {
         fputs(CHECK, stdout);
     } else if (str_eq(topic, S("types"))) {

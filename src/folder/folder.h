@@ -1,5 +1,5 @@
 /* folder.h - a data folder as a whole, without a server on it: opening it,
- * checking it, moving one in from PocketBase.
+ * checking it, moving one in from PocketBase, taking its records out.
  *
  *     App app;
  *     err = data_folder_open(a, S("croft_data"), S(""), true, &app);   beside a running server too
@@ -93,6 +93,42 @@ typedef struct {
  * running, something is in the way, an unsuitable or damaged source). */
 MUST_CHECK Error *folder_import(Arena *a, const ImportRequest *request,
                                 const FolderProgress *progress, ImportReport *report);
+
+/* ---- taking out: croft export ---- */
+
+typedef struct {
+    Str to; /* the folder to make */
+    RowsFormat format;
+    bool files;       /* uploaded files too */
+    const Str *names; /* collections, by name or id; none: all but system ones */
+    size_t name_count;
+} ExportRequest;
+
+typedef struct {
+    Str name;
+    uint64_t records;
+} ExportedCollection;
+
+typedef struct {
+    ExportedCollection *collections; /* whose records were written */
+    size_t collection_count;
+    uint64_t files, bytes;
+    uint64_t missing; /* files that a record names and that are not there */
+} ExportReport;
+
+/* Writes what the API would show a superuser, as of one moment, for other
+ * programs and for importing again (docs/export.md):
+ *
+ *     <to>/collections.json                     definitions, for PUT /api/collections/import
+ *     <to>/settings.json
+ *     <to>/records/<collection>.jsonl           or .csv, .json
+ *     <to>/files/<collection>/<record id>/<name>
+ *
+ * No password hashes, keys or secrets: moving a whole site is what backups are
+ * for. Views are written when they are named. `to` is there complete or not at
+ * all. Errors: 400 unknown name or a `to` that is there, 409 another at work. */
+MUST_CHECK Error *folder_export(App *app, Arena *a, const ExportRequest *request,
+                                const FolderProgress *progress, ExportReport *report);
 
 /* Copies a tree of regular files and folders to the new folder `to`. */
 MUST_CHECK Error *folder_copy_tree(Arena *a, Str from, Str to);

@@ -21,7 +21,7 @@ globalThis.File ??= NodeFile; // a global only from Node 20 on
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const PEER = process.env.PEER ?? '';
-const BINARY = PEER || process.env.CROFT || join(ROOT, 'build/croft');
+export const BINARY = PEER || process.env.CROFT || join(ROOT, 'build/croft');
 export const OWNER = { email: 'owner@example.com', password: 'owner-password-1' };
 
 export function freePort() {
