@@ -86,6 +86,9 @@ elsewhere. How it is built: [ui/README.md](../ui/README.md).
   in above the form and go on.
 - **Nothing typed is lost.** Reloads, lost connections and ended sessions leave the form as it was. When somebody else saved the
   same fields first, you see both and choose.
+- **Collections.** Fields of every type, indexes, rules, sign-in and e-mails. Rules complete what you type, are checked meanwhile,
+  and can be tried for a user and a record: allowed or denied, and which part decided. Before a change applies you see what it
+  does and how many rows would lose values. Relations as a diagram, schemas out and in, the API as code to copy.
 
 Made by \`script/screenshots\`.
 

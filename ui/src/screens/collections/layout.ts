@@ -5,10 +5,10 @@ export interface Box { id: string; name: string; type: Collection['type']; x: nu
 export interface Edge { key: string; from: string; to: string; field: string; many: boolean; path: string }
 export interface Layout { boxes: Box[]; edges: Edge[]; width: number; height: number }
 
-const WIDTH = 190;
+const WIDTH = 180;
 const ROW = 20;
 const HEAD = 34;
-const GAP_X = 90;
+const GAP_X = 72;
 const GAP_Y = 28;
 const MOST_ROWS = 8;
 
