@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../../tests/e2e/server.mjs';
-import { startDashboard } from './harness.mjs';
+import { OWNER, startDashboard } from './harness.mjs';
 import { importProducts, PNG, seedShop } from './records-seed.mjs';
 
 let ui, admin, shop;
@@ -164,6 +164,12 @@ test('a new record with a field of every type, by the form', async () => {
   await form.getByRole('textbox', { name: 'meta' }).click();
   await page.keyboard.type('[1, 2');
   await form.locator('input[type=file]').setInputFiles([{ name: 'photo.png', mimeType: 'image/png', buffer: PNG }, { name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('hi') }]);
+  await form.locator('label.drop').evaluate((target) => {
+    const data = new DataTransfer();
+    data.items.add(new File(['dropped'], 'dropped.txt', { type: 'text/plain' }));
+    target.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+  });
+  await form.getByText('dropped.txt').waitFor();
   await form.getByLabel('Latitude').fill('52.52');
   await form.getByLabel('Longitude').fill('13.4');
   await form.getByText('52.5200° N, 13.4000° E').waitFor();
@@ -173,11 +179,12 @@ test('a new record with a field of every type, by the form', async () => {
   const made = await bySku('form');
   assert.deepEqual([made.title, made.price, made.active, made.status, made.tags, made.shop, made.others], ['By form', 12.5, true, 'live', ['new', 'sale'], shop.north.id, [shop.north.id, shop.south.id]]);
   assert.deepEqual([made.body, made.notes, made.contact, made.link, made.due], ['<p>Hello <strong>world</strong></p>', 'two\nlines', 'a@example.com', 'https://example.com/', '2026-12-24 18:00:00.000Z']);
-  assert.deepEqual([made.meta, made.place, made.photos.length], [[1, 2], { lat: 52.52, lon: 13.4 }, 2]);
+  assert.deepEqual([made.meta, made.place, made.photos.length], [[1, 2], { lat: 52.52, lon: 13.4 }, 3]);
 
   await row(page, 'By form').click();
   await form.getByText('photo.png').waitFor();
   await form.getByRole('button', { name: 'Remove note.txt' }).click();
+  await form.getByRole('button', { name: 'Remove dropped.txt' }).click();
   await form.getByRole('button', { name: 'Remove South' }).click();
   await save(page);
   await page.getByText('Saved.').waitFor();
@@ -206,6 +213,35 @@ test('typed is not lost: reload, closing, somebody else’s save', async () => {
   await page.getByText('Saved.').waitFor();
   const now = await products().getOne(id);
   assert.deepEqual([now.title, now.price], ['Mine', 99]);
+});
+
+test('typed is not lost: an ended session, a cut network', async () => {
+  const { id } = await bySku('sku-8');
+  const page = await ui.open(`/records/products?record=${id}`);
+  const form = panel(page);
+  await form.getByLabel('title').fill('Through all of it');
+  await page.evaluate(() => {
+    const kept = JSON.parse(localStorage.getItem('croft.session'));
+    localStorage.setItem('croft.session', JSON.stringify({ ...kept, token: `${kept.token.slice(0, -6)}AAAAAA` }));
+  });
+  await save(page);
+  const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
+  await dialog.getByLabel('Password', { exact: true }).fill(OWNER.password);
+  await page.keyboard.press('Enter');
+  await page.getByText('Saved.').waitFor();
+  assert.equal((await products().getOne(id)).title, 'Through all of it');
+
+  await row(page, 'Product 1000').click();
+  await form.getByLabel('title').fill('Without a network');
+  await page.context().setOffline(true);
+  await save(page);
+  await form.getByText('The server cannot be reached. Nothing you typed is lost').waitFor();
+  await page.context().setOffline(false);
+  await page.getByText('The connection is back.', { exact: true }).waitFor();
+  assert.equal(await form.getByLabel('title').inputValue(), 'Without a network');
+  await save(page);
+  await page.getByText('Saved.').waitFor();
+  assert.equal((await bySku('sku-1000')).title, 'Without a network');
 });
 
 test('records without an `updated` are compared too', async () => {

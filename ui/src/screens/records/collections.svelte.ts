@@ -4,7 +4,15 @@ import { Load } from '../../lib/load.svelte';
 import { kept, isString } from '../../lib/storage';
 import { loadCollections, type Collection } from './model';
 
-export const collections = new Load<Collection[]>(loadCollections);
+export const collections: Load<Collection[]> = new Load<Collection[]>(async (signal) => {
+  const fresh = await loadCollections(signal);
+  // The same objects when nothing changed, or each look would fetch the records anew.
+  const before = new Map((collections.value ?? []).map((one) => [one.id, one]));
+  return fresh.map((one) => {
+    const same = before.get(one.id);
+    return same && JSON.stringify(same) === JSON.stringify(one) ? same : one;
+  });
+});
 
 /** By name or id, as the API finds them. */
 export const findCollection = (all: readonly Collection[], name: string): Collection | undefined =>

@@ -13,7 +13,8 @@ import type { Row } from './model';
 
 export const PER_PAGE = 100;
 const PAGES_KEPT = 40;
-const SETTLE_MS = 40; // a scroll bar being dragged passes over more than it stops at
+const WAIT_MS = 40; // a scroll bar being dragged passes over more than it stops at
+const AHEAD = 60; // rows fetched before they come into sight
 
 export class Rows {
   total = $state(0);
@@ -57,14 +58,18 @@ export class Rows {
     for (const abort of this.#asked.values()) abort.abort();
   }
 
+  /** Not before the first page is here: it may be all. */
   show(first: number, last: number): void {
-    this.#seen = [Math.floor(first / PER_PAGE), Math.floor(Math.max(first, last - 1) / PER_PAGE)];
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fill(), SETTLE_MS);
+    this.#seen = [Math.floor(Math.max(0, first - AHEAD) / PER_PAGE), Math.floor(Math.max(first, Math.min(this.total, last + AHEAD) - 1) / PER_PAGE)];
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#fill();
+    }, WAIT_MS);
   }
 
   #fill(): void {
     const [from, to] = this.#seen;
+    if (!this.loaded) return;
     for (const [page, abort] of this.#asked) if (page !== 0 && (page < from || page > to)) abort.abort();
     for (let page = from; page <= to; page++) if (!this.#pages.has(page) && !this.#asked.has(page)) void this.#load(page);
   }
