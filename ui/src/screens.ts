@@ -44,6 +44,17 @@ export const screens: readonly Screen[] = [
   { path: '/collections/-/diagram', title: s.collections.schema.diagramTitle, icon: 'diagram', under: '/collections', load: () => import('./screens/collections/Diagram.svelte') },
   { path: '/collections/:collection', title: s.collections.list.title, icon: 'collections', under: '/collections', load: () => import('./screens/collections/Edit.svelte') },
   { path: '/collections/:collection/api', title: s.collections.list.api, icon: 'code', under: '/collections', load: () => import('./screens/collections/ApiPreview.svelte') },
+  { path: '/settings/mail', title: s.server.mail.title, icon: 'mail', group: 'settings', keywords: 'smtp sender test e-mail', load: () => import('./screens/settings/Mail.svelte') },
+  { path: '/settings/storage', title: s.server.storage.title, icon: 'storage', group: 'settings', keywords: 's3 bucket files', load: () => import('./screens/settings/Storage.svelte') },
+  { path: '/settings/backups', title: s.server.backups.title, icon: 'backup', group: 'settings', keywords: 'restore zip schedule download', load: () => import('./screens/settings/Backups.svelte') },
+  { path: '/settings/crons', title: s.server.crons.title, icon: 'clock', group: 'settings', keywords: 'cron jobs run', load: () => import('./screens/settings/Crons.svelte') },
+  { path: '/settings/rate-limits', title: s.server.limits.title, icon: 'gauge', group: 'settings', keywords: '429 abuse', load: () => import('./screens/settings/RateLimits.svelte') },
+  { path: '/settings/logs', title: s.server.logs.title, icon: 'logs', group: 'settings', keywords: 'retention level ip', load: () => import('./screens/settings/Logs.svelte') },
+  { path: '/settings/batch', title: s.server.batch.title, icon: 'collections', group: 'settings', keywords: 'transactions', load: () => import('./screens/settings/Batch.svelte') },
+  { path: '/settings/proxy', title: s.server.proxy.title, icon: 'shield', group: 'settings', keywords: 'ip header nginx cloudflare', load: () => import('./screens/settings/Proxy.svelte') },
+  { path: '/settings/superusers', title: s.server.owners.title, icon: 'users', group: 'settings', keywords: 'admin owner password mfa otp ip', load: () => import('./screens/settings/Superusers.svelte') },
+  { path: '/settings/tokens', title: s.server.tokens.title, icon: 'key', group: 'settings', keywords: 'secret duration jwt apple', load: () => import('./screens/settings/Tokens.svelte') },
+  { path: '/settings/transfer', title: s.server.transfer.title, icon: 'copy', group: 'settings', keywords: 'export import json', load: () => import('./screens/settings/Transfer.svelte') },
   // Every component in use, for who builds screens and for the tests; in no menu.
   { path: '/kit', title: 'Components', icon: 'code', load: () => import('./screens/Kit.svelte') },
 ];

@@ -4,6 +4,7 @@ import * as collections from './en/collections';
 import { common, problems } from './en/common';
 import { auth, shell } from './en/shell';
 import { conflict, settings } from './en/settings';
+import { server } from './en/server';
 import { importing, people, record, records } from './en/records';
 
-export const en = { collections, common, problems, shell, auth, settings, conflict, records, record, people, importing };
+export const en = { collections, common, problems, shell, auth, settings, conflict, records, record, people, importing, server };
