@@ -6,6 +6,7 @@
 #include "app/privileges.h"
 
 #include "base/log.h"
+#include "base/sanitized.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -16,15 +17,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
 
 #define FILES_MAX (1u << 20) /* some systems say "a billion"; tables are sized by it */
 

@@ -42,7 +42,6 @@ typedef struct {
     size_t form_fields;             /* 1000 parts of a form */
     size_t form_field_bytes;        /* 8 MiB: one plain (non-file) value */
     size_t request_arena_bytes;     /* 64 MiB: an arena beyond it ends its request with 500 */
-    size_t output_buffer_bytes;     /* 1 MiB waiting per connection; then the fiber waits */
     size_t output_pending_bytes;    /* 64 MiB of large answers that are being sent, in all; 503 */
     size_t requests_per_connection; /* 100000 */
     size_t connections;             /* 20000 per loop; beyond it 503 and close */
@@ -179,7 +178,7 @@ typedef struct {
 Error *res_file(Res *res, const ResFile *file);
 
 /* A body of unknown length, chunked (or until close for HTTP/1.0): start,
- * write any number of times (waits when output_buffer_bytes are pending), end. */
+ * write any number of times (waits while the client has not taken the last), end. */
 MUST_CHECK Error *res_stream_start(Res *res, int status, Str content_type);
 MUST_CHECK Error *res_stream_write(Res *res, Str bytes);
 MUST_CHECK Error *res_stream_end(Res *res);

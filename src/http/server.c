@@ -37,7 +37,6 @@ HttpLimits http_limits_default(void)
         .form_fields = 1000,
         .form_field_bytes = (size_t)8 << 20,
         .request_arena_bytes = (size_t)64 << 20,
-        .output_buffer_bytes = (size_t)1 << 20,
         .output_pending_bytes = (size_t)64 << 20,
         .requests_per_connection = 100000,
         .connections = 20000,

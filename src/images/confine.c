@@ -11,6 +11,8 @@
  * should a system call nobody thought of be able to open something. */
 #include "images/images_internal.h"
 
+#include "base/sanitized.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -27,15 +29,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
 
 #define NOBODY             65534
 #define CPU_MAX_S          (IMAGE_TIME_MAX_MS / 1000 + 1)

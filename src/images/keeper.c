@@ -6,6 +6,7 @@
 #include "images/images_internal.h"
 
 #include "base/clock.h"
+#include "base/sanitized.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +68,7 @@ static NORETURN void child_fail(int line, ImageStatus status, const char *text)
 /* What libraries say about a picture is not for our log as it stands. */
 static void output_silence(void)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SANITIZED /* what a sanitizer says is for us */
     int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3 && nowhere >= 0; fd++)
         (void)dup2(nowhere, fd);

@@ -190,11 +190,53 @@ static void checks_updates(void **state)
     check_int("duration", test_find(t, "_superusers")->auth.tokens[TOKEN_AUTH].duration_s, 100);
 }
 
+static bool has_unique_index(const Collection *c, const char *name)
+{
+    for (size_t i = 0; i < c->index_count; i++) {
+        if (str_eq(c->indexes[i].name, str_from(name))) return c->indexes[i].unique;
+    }
+    return false;
+}
+
+/* What sign-in stands on cannot be taken away: it is put back, not refused. */
+static void puts_back_what_sign_in_needs(void **state)
+{
+    TestSchema *t = *state;
+    check_ok("no indexes", test_save(t, "users", "{\"indexes\":[]}"));
+    const Collection *users = test_find(t, "users");
+    check_bool("tokenKey", has_unique_index(users, "idx_tokenKey__pb_users_auth_"), true);
+    check_bool("email", has_unique_index(users, "idx_email__pb_users_auth_"), true);
+
+    check_ok("no flags", test_save(t, "",
+                                   AUTH("\"fields\":["
+                                        "{\"type\":\"password\",\"name\":\"password\","
+                                        "\"system\":false,\"hidden\":false},"
+                                        "{\"type\":\"text\",\"name\":\"tokenKey\","
+                                        "\"system\":false,\"hidden\":false},"
+                                        "{\"type\":\"email\",\"name\":\"email\","
+                                        "\"system\":false,\"hidden\":true}]")));
+    const Collection *made = test_find(t, "x");
+    static const struct {
+        const char *name;
+        bool hidden;
+    } FLAGS[] = {
+        {"password", true },
+        {"tokenKey", true },
+        {"email",    false}
+    };
+    for (size_t i = 0; i < COUNT(FLAGS); i++) {
+        const Field *f = collection_field(made, str_from(FLAGS[i].name));
+        check_bool(FLAGS[i].name, f->system, true);
+        check_bool(FLAGS[i].name, f->hidden, FLAGS[i].hidden);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_schema(checks_new_collections),
         test_with_schema(checks_updates),
+        test_with_schema(puts_back_what_sign_in_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
