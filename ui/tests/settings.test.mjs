@@ -34,6 +34,9 @@ test('mail: saved, the password is kept when it is left empty, a test that fails
   await desk.getByLabel('Server', { exact: true }).fill('127.0.0.1');
   await desk.getByLabel('Port', { exact: true }).fill('1');
   await desk.getByLabel('Password', { exact: true }).fill('mail-secret');
+  const drafts = () => desk.evaluate(() => JSON.stringify({ ...sessionStorage }));
+  assert.match(await drafts(), /127\.0\.0\.1/);
+  assert.doesNotMatch(await drafts(), /mail-secret/); // a draft has no secrets
   await saved(desk);
   const { smtp, meta } = await admin.settings.getAll();
   assert.deepEqual([meta.senderName, smtp.enabled, smtp.host, smtp.port, smtp.password], ['Corner shop', true, '127.0.0.1', 1, undefined]);

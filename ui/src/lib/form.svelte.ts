@@ -6,7 +6,8 @@
 //   <form onsubmit={form.submit}>
 //
 // What is typed is kept in sessionStorage with the state it was typed upon, so a reload, a crash
-// of the tab or an ended session brings it back. Before saving, `current` (when given) is asked
+// of the tab or an ended session brings it back: all but passwords and other secrets, which are
+// never written anywhere. Before saving, `current` (when given) is asked
 // what is on the server now: fields that both sides changed become `conflicts` instead of being
 // overwritten.
 import { guard } from './guard.svelte';
@@ -28,10 +29,15 @@ export interface FormOptions<T extends object> {
   /** When the server itself refuses a stale save (If-Match): which failure says so. Then `current` is asked only after one. */
   stale?: (err: unknown) => boolean;
   saved?: (values: T) => void;
+  /** More keys of secrets, beside those that say so by their name. */
+  secrets?: readonly string[];
 }
 
 const STALE_TRIES = 3;
+const SECRET = /(password|passwordConfirm|secret|privateKey)$/i;
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+const withoutSecrets = <T>(value: T, more: readonly string[] = []): T =>
+  JSON.parse(JSON.stringify(value, (key, v: unknown) => (typeof v === 'string' && (SECRET.test(key) || more.includes(key)) ? '' : v))) as T;
 
 export class FormState<T extends object> {
   values: T = $state()!;
@@ -68,7 +74,8 @@ export class FormState<T extends object> {
     const end = $effect.root(() => {
       $effect(() => {
         const values = $state.snapshot(this.values);
-        drafts.set(this.#options.key, isSame(this.base, values) ? null : { base: this.base, values });
+        const { key, secrets } = this.#options;
+        drafts.set(key, isSame(this.base, values) ? null : withoutSecrets({ base: this.base, values }, secrets));
       });
     });
     return () => {
