@@ -49,8 +49,9 @@ export function uploadBackup(file: File, signal: AbortSignal, onprogress: (part:
   });
 }
 
-export type RestoreState = { step: 'checking' | 'restarting' | 'done'; percent?: number } | { step: 'failed'; message: string };
+export type RestoreState = { step: 'checking' | 'restarting' | 'done'; percent?: number; slow?: boolean } | { step: 'failed'; message: string };
 const POLL_MS = 500;
+const SLOW_MS = 60_000;
 const pause = () => new Promise((done) => setTimeout(done, POLL_MS));
 
 /** Restores `key` and tells how it goes; ends with done or failed. The server goes away in between. */
@@ -58,20 +59,20 @@ export async function restoreBackup(key: string, tell: (state: RestoreState) => 
   tell({ step: 'checking' });
   const before = (await loadProgress()).last?.ended;
   await api.backups.restore(key).catch((err: unknown) => { throw new Error(problemOf(err).message); });
-  let away = false;
+  let awaySince = 0;
   for (;;) {
     await pause();
     const answer = await fetch(`${serverUrl}api/backups/progress`, { headers: { Authorization: api.authStore.token }, cache: 'no-store' }).catch(() => null);
     // The restored data may not know this session: then it is the restored data.
     if (answer?.status === 401 || answer?.status === 403) return tell({ step: 'done' });
     if (!answer?.ok) {
-      away = true;
-      tell({ step: 'restarting' });
+      awaySince ||= Date.now();
+      tell({ step: 'restarting', slow: Date.now() - awaySince > SLOW_MS });
       continue;
     }
     const now = (await answer.json()) as Progress;
     const { last } = now;
-    if (now.running) tell({ step: now.step === 'restart' || away ? 'restarting' : 'checking', percent: now.percent });
+    if (now.running) tell({ step: now.step === 'restart' || awaySince ? 'restarting' : 'checking', percent: now.percent });
     else if (last?.kind === 'restore' && last.ended !== before) return tell(last.ok ? { step: 'done' } : { step: 'failed', message: last.message ?? '' });
   }
 }

@@ -33,6 +33,7 @@ export const server = {
     deleteText: 'The file is removed and cannot be brought back.', deleted: 'Deleted.', restoreTitle: 'Restore this backup?',
     restoreText: 'All data becomes what it was then. What was written since is gone: make a backup first if you may want it. The site restarts for a moment. Type the name to go on:',
     restoreAction: 'Restore', restoring: 'Restoring', restoringText: (key: string) => `${key} is checked, then the server restarts on it. Leave this page open.`, checking: 'Checking and unpacking', restarting: 'The server restarts…',
+    restoreSlow: 'It takes longer than usual. This page goes on waiting; the log of the server says what it does.',
     restored: 'The backup is restored', restoredText: 'The server is back on the restored data. Accounts and passwords are those of the backup.', restoreFailed: 'It was not restored', restoreFailedText: 'Nothing has changed; the data is as it was before.', goOn: 'Go on',
     notZip: 'That is not a .zip file.',
     schedule: 'Schedule', cron: 'When', cronHint: 'Five fields: minute, hour, day, month, weekday; in UTC. Empty for no automatic backups.', keep: 'Keep the newest', keepHint: 'Automatic ones beyond this number are removed. Those you made yourself stay.',
