@@ -101,7 +101,7 @@ void warnings_of_settings(Arena *a, const Context *cx, const JobStats *jobs, War
     if (is_local(s->app_url))
         warning_add(a, w, "app_url_local", "warning",
                     S("Links in mails lead to localhost: the address of the site is not set."),
-                    S("Set the application's URL."), "/settings");
+                    S("Set the application's URL."), "/settings/application");
     if (!s->rate_limits_enabled)
         warning_add(a, w, "rate_limits_off", "info",
                     S("Rate limits are off: one caller may ask without end."), S("Turn them on."),

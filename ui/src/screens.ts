@@ -25,6 +25,7 @@ export interface Screen {
 }
 
 export const screens: readonly Screen[] = [
+  { path: '/home', title: s.home.title, icon: 'home', group: 'site', keywords: 'overview dashboard start requests errors warnings', load: () => import('./screens/home/Home.svelte') },
   {
     path: '/settings/application', title: s.settings.application.title, icon: 'application', group: 'settings',
     keywords: 'name url address accent colour theme', load: () => import('./screens/settings/Application.svelte'),

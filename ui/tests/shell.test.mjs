@@ -55,7 +55,7 @@ test('first run: the link makes the owner and signs in', async () => {
     await page.getByText('The two passwords differ.').waitFor();
     await page.getByLabel('Password again').fill('first-password');
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Application' }).waitFor();
+    await page.getByRole('heading', { name: 'Home' }).waitFor();
     assert.doesNotMatch(page.url(), /pbinstall/);
 
     const late = await fresh.open(`/pbinstall/${token}`, { signedIn: false });
@@ -79,9 +79,9 @@ test('sign in by keyboard, stay through a reload, sign out', async () => {
   await page.getByText('E-mail and password do not belong together.').waitFor();
   await page.getByLabel('Password', { exact: true }).fill(OWNER.password);
   await page.keyboard.press('Enter');
-  await page.getByRole('heading', { name: 'Application' }).waitFor();
+  await page.getByRole('heading', { name: 'Home' }).waitFor();
   await page.reload();
-  await page.getByRole('heading', { name: 'Application' }).waitFor();
+  await page.getByRole('heading', { name: 'Home' }).waitFor();
   await page.getByRole('button', { name: OWNER.email }).click();
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('End');

@@ -2,9 +2,17 @@
 // number or a name in it is a function. Another language is another object of type Strings.
 import * as collections from './en/collections';
 import { common, problems } from './en/common';
+import { home } from './en/home';
 import { auth, shell } from './en/shell';
 import { conflict, settings } from './en/settings';
 import { server } from './en/server';
 import { importing, people, record, records } from './en/records';
 
-export const en = { collections, common, problems, shell, auth, settings, conflict, records, record, people, importing, server };
+export const en = {
+  collections,
+  common, problems,
+  home,
+  shell, auth,
+  settings, conflict, server,
+  records, record, people, importing,
+};
