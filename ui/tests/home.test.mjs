@@ -1,4 +1,4 @@
-// home.test.mjs - the site at a glance, and Files: what takes the space.
+// home.test.mjs - the site at a glance.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../../tests/e2e/server.mjs';
