@@ -40,6 +40,16 @@ if (only.length === 0 && !raw) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const rows = [];
 
+/** What is done on a screen before its picture: an empty console says little. */
+const acts = {
+  async '/sql'(page) {
+    await page.getByRole('textbox', { name: 'Query' }).focus();
+    await page.keyboard.insertText('SELECT status, count(*) AS orders, round(sum(total), 2) AS total FROM orders GROUP BY status');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('grid').waitFor();
+  },
+};
+
 async function shoot(page, name, look) {
   const png = await page.screenshot();
   const file = `${name}-${look.name}.${raw ? 'png' : 'webp'}`;
@@ -61,7 +71,13 @@ async function shootAll(name, title, open) {
 
 if (only.length === 0 || only.includes('sign-in')) await shootAll('sign-in', 'Sign-in', (look) => ui.open('/', { ...look, signedIn: false }));
 for (const path of registeredScreens().filter((screen) => screen !== '/kit' || raw)) {
-  if (only.length === 0 || only.includes(path)) await shootAll(fileName(path), path, (look) => ui.open(path, look));
+  if (only.length === 0 || only.includes(path)) {
+    await shootAll(fileName(path), path, async (look) => {
+      const page = await ui.open(path, look);
+      await acts[path]?.(page);
+      return page;
+    });
+  }
 }
 if (only.length === 0 || only.includes('palette')) {
   await shootAll('palette', 'Command palette (Ctrl/Cmd-K)', async (look) => {

@@ -6,6 +6,13 @@ export async function seed(admin) {
   await seedPosts(admin);
   await seedCollections(admin);
   await seedRecords(admin);
+  await seedLogs(admin);
+}
+
+/** Logs: requests that went wrong too. */
+async function seedLogs(admin) {
+  for (const path of ['/api/collections/nothing/records', '/api/collections/orders/records?filter=total%20%3E', '/api/collections/posts/records/missing'])
+    await admin.send(path, { method: 'GET' }).catch(() => {});
 }
 
 export async function seedPosts(admin) {

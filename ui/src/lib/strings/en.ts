@@ -3,10 +3,12 @@
 import * as collections from './en/collections';
 import { common, problems } from './en/common';
 import { home } from './en/home';
+import { logs } from './en/logs';
 import { auth, shell } from './en/shell';
 import { conflict, settings } from './en/settings';
 import { server } from './en/server';
 import { importing, people, record, records } from './en/records';
+import { sql } from './en/sql';
 
 export const en = {
   collections,
@@ -15,4 +17,5 @@ export const en = {
   shell, auth,
   settings, conflict, server,
   records, record, people, importing,
+  logs, sql,
 };
