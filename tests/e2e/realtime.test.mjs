@@ -440,10 +440,9 @@ test('what is rolled back is not told; batches, cascades and truncates are told 
   l.close();
 });
 
-test('views never tell anything', async (t) => {
+test('views never tell anything', async () => {
   const c = await make();
-  const view = await admin.collections.create({ name: `v${++unique}`, type: 'view', listRule: '', viewRule: '', viewQuery: `SELECT id, title FROM ${c.name}` }).catch((err) => err);
-  if (view.response?.message?.includes('not supported yet')) return t.skip('no views in this build');
+  const view = await admin.collections.create({ name: `v${++unique}`, type: 'view', listRule: '', viewRule: '', viewQuery: `SELECT id, title FROM ${c.name}` });
   const l = await listen([view.name, `${view.id}/*`]);
   await admin.collection(c.name).create({ title: 'r' });
   assert.deepEqual(await l.told(), []);
