@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fillByLayout, python, select } from '../e2e/peer_folder.mjs';
-import { ROOT, run, sleep } from '../e2e/server.mjs';
+import { ROOT, run } from '../e2e/server.mjs';
 
 const BINARY = process.env.CROFT || join(ROOT, 'build/croft');
 const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 20);
@@ -28,6 +28,13 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const start = () => spawn(BINARY, ['import', 'pocketbase', data, '--dir', target], { stdio: 'ignore' });
 const ended = (child) => new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
 
+// One import without a kill, in ms.
+async function timed() {
+  const began = Date.now();
+  assert.equal(await ended(start()), 0);
+  return Date.now() - began;
+}
+
 function assertWhole() {
   assert.equal(select(join(target, 'data.db'), 'select count(*) from tags')[0][0], 20002);
   assert.ok(readdirSync(join(target, 'storage', 'pbc_everything0', 'bare00000000000')).length >= FILES);
@@ -35,20 +42,26 @@ function assertWhole() {
 }
 
 test(`kill -9 at any moment, ${ROUNDS} times`, async () => {
-  const began = Date.now();
-  assert.equal(await ended(start()), 0);
-  const whole = Date.now() - began;
+  // What a whole import takes varies with the machine's caches: one that ends before its kill says
+  // how long they take now, and its round is done again.
+  let whole = await timed(), killed = 0;
   assertWhole();
-  let killed = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let tries = 0; killed < ROUNDS; tries++) {
+    assert.ok(tries < 5 * ROUNDS, `killed ${killed} times in ${tries} tries`);
     rmSync(target, { recursive: true, force: true });
-    const child = start(), end = ended(child);
-    await sleep(whole * (round / ROUNDS));
-    child.kill('SIGKILL');
-    if (await end === 'SIGKILL') killed++;
+    const began = Date.now(), child = start(), end = ended(child);
+    const kill = setTimeout(() => child.kill('SIGKILL'), whole * (killed / ROUNDS));
+    const how = await end;
+    clearTimeout(kill);
+    if (how === 'SIGKILL') {
+      killed++;
+    } else {
+      assert.equal(how, 0);
+      assert.ok(existsSync(target));
+      whole = Math.min(whole * 0.9, Date.now() - began);
+    }
     if (existsSync(target)) assertWhole();
   }
-  assert.ok(killed > ROUNDS / 3, `killed ${killed} times`);
   rmSync(target, { recursive: true, force: true });
   const last = run(['import', 'pocketbase', data, '--dir', target]);
   assert.equal(last.status, 0, last.stderr);
