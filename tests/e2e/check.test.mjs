@@ -1,12 +1,13 @@
 // check.test.mjs - `croft check`: what is wrong with a folder is found, explained, repaired where
 // nothing can be lost; and a server on a damaged database serves no wrong rows and takes no writes.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fillByLayout, python, select } from './peer_folder.mjs';
-import { PEER, failure, run, startServer, text, until } from './server.mjs';
+import { BINARY, PEER, failure, run, startServer, text, until } from './server.mjs';
 
 const skip = PEER ? 'drives the command itself' : false;
 let top, original, number = 0;
@@ -27,6 +28,11 @@ function folder() {
 }
 const sql = (data, ...statements) => python(join(data, 'data.db'), 'for sql in args: db.execute(sql)', statements);
 const check = (data, ...more) => run(['check', '--dir', data, ...more]);
+/** The same beside others: several processors work on several folders. */
+const checking = (data, ...more) => new Promise((resolve) => {
+  execFile(BINARY, ['check', '--dir', data, ...more], { timeout: 60000 }, (err, stdout, stderr) =>
+    resolve({ status: err ? err.code : 0, stdout, stderr }));
+});
 
 /** What a change makes the check say, and whether --repair --yes makes it well again. */
 const CASES = [
@@ -50,23 +56,22 @@ const CASES = [
   ['settings that are no JSON', (d) => sql(d, `UPDATE _params SET value = 'rubbish'`), /The stored settings are encrypted/, false],
 ];
 
-describe('what is wrong is told and repaired', { skip }, () => {
+describe('what is wrong is told and repaired', { skip, concurrency: 4 }, () => {
   for (const [name, change, words, repairable] of CASES)
-    test(name, () => {
+    test(name, async () => {
       const data = folder();
       change(data);
-      const found = check(data);
+      const before = readFileSync(join(data, 'data.db'));
+      const found = await checking(data);
       assert.equal(found.status, 1, found.stdout + found.stderr);
       assert.match(found.stdout, words);
       assert.equal(/Repair: /.test(found.stdout), repairable, found.stdout);
-      const before = readFileSync(join(data, 'data.db'));
       assert.deepEqual(readFileSync(join(data, 'data.db')), before, 'looking changes nothing');
-      const repaired = check(data, '--repair', '--yes');
+      const repaired = await checking(data, '--repair', '--yes');
       assert.equal(repaired.status, repairable ? 0 : 1, repaired.stdout + repaired.stderr);
-      const again = check(data);
+      const again = await checking(data);
       assert.equal(again.status, repairable ? 0 : 1, again.stdout + again.stderr);
     });
-
   test('what a repair leaves: good ids stay, sidecars have their type', () => {
     const data = folder();
     sql(data, `UPDATE everything SET tags = '["blue00000000000","gone00000000000","red000000000000"]' WHERE title = 'bare'`);

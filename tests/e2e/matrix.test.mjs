@@ -166,10 +166,13 @@ for (const [name, [rule, lets]] of Object.entries(RULES)) {
 
 // routes.json has a row for every route that the server has (tests/unit/app/test_modules.c fails for
 // one that is missing): what who is nobody, a user, a user of another collection and a superuser get.
-const ROUTES = JSON.parse(readFileSync(new URL('./routes.json', import.meta.url), 'utf8'));
+const TABLE = readFileSync(new URL('./routes.json', import.meta.url), 'utf8');
+const ROUTES = JSON.parse(TABLE);
 const kindOf = (who) => (who.superuser ? 3 : !who.id ? 0 : who.collection === 'users' ? 1 : 2);
 
 test('every route: every caller gets what the table says', async () => {
+  assert.equal(TABLE.match(/^ *"[A-Z]+ \//gm).length, Object.keys(ROUTES).length, 'a route twice: the later row hides the other');
+  assert.equal(Object.keys(callers).length, 13);
   const wrong = [];
   // A build without the dashboard serves the setup page in its place.
   const page = (await send('GET', '/_/setup.js', callers.guest)).status === 200 ? 'setup' : 'dashboard';

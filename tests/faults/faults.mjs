@@ -46,6 +46,8 @@ export function blobs(data, collectionId) {
     .filter((f) => !f.endsWith('.attrs') && !f.startsWith('thumbs_')).map((f) => `${record}/${f}`));
 }
 
+/** Whether a process has come to a halt after SIGSTOP. */
+export const stopped = (pid) => / T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1));
 export const rss = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 export const cpuTicks = (pid) => {
   const f = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
@@ -54,18 +56,24 @@ export const cpuTicks = (pid) => {
 
 export const percentile = (values, p) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))];
 
-/** `count` clients in parallel, each calling work(i) again and again until stopped or it throws. */
+/**
+ * `count` clients in parallel, each calling work(i) again and again until stopped or it throws;
+ * stop() throws what the first of them threw.
+ */
 export function crowd(port, count, work) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: count });
+  const thrown = [];
   let running = true;
-  const all = Array.from({ length: count }, async (_, i) => {
+  const client = async (i) => {
     for (let turn = 0; running; turn++) await work(i, turn, (method, path, more) => request(port, method, path, { agent, ...more }));
-  });
+  };
+  const all = Array.from({ length: count }, (_, i) => client(i).catch((err) => thrown.push(err)));
   return {
     async stop() {
       running = false;
-      await Promise.allSettled(all);
+      await Promise.all(all);
       agent.destroy();
+      if (thrown.length) throw thrown[0];
     },
   };
 }

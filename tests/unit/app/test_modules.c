@@ -53,10 +53,37 @@ static void every_route_is_in_the_matrix(void **state)
     check_int("routes missing in tests/e2e/routes.json", missing, 0);
 }
 
+static bool is_served(Arena *a, const RouteTable *modules, size_t count, Str key)
+{
+    for (size_t m = 0; m < count; m++)
+        for (size_t i = 0; i < modules[m].count; i++)
+            if (str_eq(route_key(a, &modules[m].routes[i]), key)) return true;
+    return false;
+}
+
+/* A row that asks for nothing that is served asserts nothing. */
+static void every_row_is_a_route(void **state)
+{
+    Arena *a = *state;
+    const Json *table = read_table(a);
+    RouteTable modules[MODULES_MAX];
+    size_t count = modules_routes(modules);
+    size_t stale = 0;
+    for (size_t i = 0; i < json_count(table); i++) {
+        const JsonMember *row = &table->object.members[i];
+        bool other_build = json_get(&row->value, S("only")) != NULL;
+        if (other_build || is_served(a, modules, count, row->key)) continue;
+        print_error("in tests/e2e/routes.json, but not served: %.*s\n", STR_ARG(row->key));
+        stale++;
+    }
+    check_int("rows without a route in tests/e2e/routes.json", stale, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(every_route_is_in_the_matrix),
+        test_with_arena(every_row_is_a_route),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
