@@ -16,7 +16,8 @@ Error *handle_overview(Req *req, Res *res);
  * Survey keeps nothing. */
 #define SURVEY_RANGES 3
 #define SURVEY_FILES  SURVEY_RANGES
-#define SURVEY_TEXTS  (SURVEY_FILES + 1)
+#define SURVEY_FAULT  (SURVEY_FILES + 1) /* why the latest walk over the files ended early */
+#define SURVEY_TEXTS  (SURVEY_FAULT + 1)
 bool survey_recall(Survey *s, Arena *a, size_t index, uint64_t age_ms, Str *out);
 void survey_keep(Survey *s, size_t index, Str text);
 void survey_forget(Survey *s, size_t index);

@@ -12,6 +12,7 @@
 #define LARGEST_MAX 50
 #define LISTED_MAX  1000
 #define FRESH_MS    (10 * 60 * 1000)
+#define FAULT_MS    (60 * 1000) /* so long nobody tries again unasked */
 #define DELETE_MAX  1000
 #define ARENA_BYTES ((size_t)256 << 20)
 
@@ -19,6 +20,7 @@ typedef struct {
     Str collection_id, record_id, name;
     const Collection *collection;
     uint64_t size_bytes;
+    bool is_orphan;
 } Entry;
 
 typedef struct {
@@ -46,7 +48,8 @@ static Entry entry_of(Walk *w, const FileSeen *f)
                    .record_id = arena_copy(w->a, f->record_id),
                    .name = arena_copy(w->a, f->name),
                    .collection = f->collection,
-                   .size_bytes = f->size_bytes};
+                   .size_bytes = f->size_bytes,
+                   .is_orphan = f->is_orphan};
 }
 
 static void note_largest(Walk *w, const FileSeen *f)
@@ -107,6 +110,7 @@ static Json *entry_json(Arena *a, const Entry *e)
     json_set_str(a, out, S("recordId"), e->record_id);
     json_set_str(a, out, S("name"), e->name);
     json_set_number(a, out, S("size"), (double)e->size_bytes);
+    json_set_bool(a, out, S("orphan"), e->is_orphan);
     return out;
 }
 
@@ -196,25 +200,38 @@ static Error *walk_protected(void *arg)
     return walk(arg);
 }
 
+/* What the disk or the bucket said is for the owner, who set it up. */
+static Str fault_text(Arena *a, const Error *err)
+{
+    bool more = err->cause.len > 0 && !str_eq(err->cause, err->message);
+    Str text = more ? str_printf(a, "%.*s (%.*s)", STR_ARG(err->message), STR_ARG(err->cause))
+                    : err->message;
+    return json_format(a, json_new_string(a, text));
+}
+
 /* On the survey's thread. */
 void files_walk(Survey *survey, App *app)
 {
+    survey_forget(survey, SURVEY_FAULT);
     Arena *a = arena_create("files", ARENA_BYTES);
     Walk *w = arena_new(a, Walk, 1);
     *w = (Walk){.survey = survey, .app = app, .a = a, .schema = schema_hold(app->schema, a)};
     Error *err = arena_protect(a, walk_protected, w);
-    if (err)
+    if (err) {
         log_warn("admin", "the files could not all be looked at", LOG_STR("why", err->message),
                  LOG_STR("cause", err->cause));
-    else
+        survey_keep(survey, SURVEY_FAULT, fault_text(a, err));
+    } else {
         survey_keep(survey, SURVEY_FILES, result_text(w));
+    }
     arena_destroy(a);
 }
 
 /* GET /api/admin/files ? fresh
  *
- *   200   {"running", "percent", "result": {"at", "remote", "total", "collections",
- *          "largest", "orphans", "missing"} or null}
+ *   200   {"running", "percent", "error": text or null,
+ *          "result": {"at", "remote", "total", "collections", "largest", "orphans",
+ *                     "missing"} or null}
  */
 Error *handle_files(Req *req, Res *res)
 {
@@ -222,15 +239,19 @@ Error *handle_files(Req *req, Res *res)
     if (err) return err;
     Arena *a = req->arena;
     App *app = req_context(req)->app;
-    Str text = S("null");
-    bool fresh = survey_recall(app->survey, a, SURVEY_FILES, FRESH_MS, &text);
-    if (!fresh && !survey_recall(app->survey, a, SURVEY_FILES, UINT64_MAX, &text)) text = S("null");
-    if (!fresh || req_query_has(req, S("fresh"))) survey_walk_start(app->survey, app);
+    Survey *survey = app->survey;
+    Str text, fault;
+    bool fresh = survey_recall(survey, a, SURVEY_FILES, FRESH_MS, &text);
+    bool failed = survey_recall(survey, a, SURVEY_FAULT, FAULT_MS, &fault);
+    if ((!fresh && !failed) || req_query_has(req, S("fresh"))) survey_walk_start(survey, app);
     int percent;
-    bool running = survey_walk_state(app->survey, &percent);
-    return res_json_text(res, 200,
-                         str_printf(a, "{\"running\":%s,\"percent\":%d,\"result\":%.*s}\n",
-                                    running ? "true" : "false", percent, STR_ARG(text)));
+    bool running = survey_walk_state(survey, &percent); /* first: it may end meanwhile */
+    if (!survey_recall(survey, a, SURVEY_FILES, UINT64_MAX, &text)) text = S("null");
+    if (running || !survey_recall(survey, a, SURVEY_FAULT, FAULT_MS, &fault)) fault = S("null");
+    return res_json_text(
+        res, 200,
+        str_printf(a, "{\"running\":%s,\"percent\":%d,\"error\":%.*s,\"result\":%.*s}\n",
+                   running ? "true" : "false", percent, STR_ARG(fault), STR_ARG(text)));
 }
 
 /* ---- orphans ---- */

@@ -489,7 +489,7 @@ test('files: what they take, the largest, orphans and missing ones', async () =>
   const first = await walked();
   assert.deepEqual(first.collections, [{ count: 62, bytes: sum, id: c.id, name: 'attic' }]);
   assert.deepEqual([first.total, first.remote, first.largest.length], [{ count: 62, bytes: sum }, false, 50]);
-  assert.deepEqual(first.largest[0], { key: `${c.id}/${two.id}/${two.docs[0]}`, collectionId: c.id, collectionName: 'attic', recordId: two.id, name: two.docs[0], size: 5000 });
+  assert.deepEqual(first.largest[0], { key: `${c.id}/${two.id}/${two.docs[0]}`, collectionId: c.id, collectionName: 'attic', recordId: two.id, name: two.docs[0], size: 5000, orphan: false });
   assert.deepEqual(first.largest.slice(1, 4).map((f) => f.size), [159, 158, 157]);
   assert.deepEqual([first.orphans, first.missing], [{ count: 0, bytes: 0, items: [] }, { count: 0, bytes: 0, items: [] }]);
 
@@ -503,6 +503,7 @@ test('files: what they take, the largest, orphans and missing ones', async () =>
   for (const path of ['nobody/old.txt', `${two.id}/stray.txt`]) utimesSync(`${store}/${path}`, longAgo, longAgo);
   const second = await walked();
   assert.deepEqual(second.orphans.items.map((f) => f.key).sort(), [`${c.id}/nobody/old.txt`, `${c.id}/${two.id}/stray.txt`].sort());
+  assert.ok(second.orphans.items.every((f) => f.orphan));
   assert.deepEqual([second.orphans.count, second.orphans.bytes, second.missing.count, second.missing.items[0].key], [2, 10, 1, `${c.id}/${made[0].id}/${made[0].docs[0]}`]);
 
   const keys = [`${c.id}/nobody/old.txt`, `${c.id}/nobody/young.txt`, `${c.id}/${two.id}/${two.docs[0]}`, '../../data.db', 'a/b', `${c.id}/../data.db`, `${c.id}/nobody/gone.txt`];

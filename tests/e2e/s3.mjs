@@ -6,11 +6,12 @@
 //   s3.keys()                         what is in the bucket
 //   s3.gate = (req) => ({ status: 503 }) | { stall: true } | { refuse: true } | { cutAfter: 10 } |
 //                      { rubbish: true } | { hold: promise, stored: () => {} } | undefined
+//   s3.age(key, seconds)              as if it had been stored so long ago
 //   s3.seen                           [{ method, path, bytes, status }]
 //   await s3.stop();
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { createRequire } from 'node:module';
@@ -141,6 +142,11 @@ export async function startS3({ bucket = 'croft-test', certificate } = {}) {
     head: (key) => inside('HEAD', `/${key}`),
     put: (key, body, headers) => inside('PUT', `/${key}`, body, headers),
     remove: (key) => inside('DELETE', `/${key}`),
+    age(key, seconds) {
+      const folder = join(directory, bucket, key, '..');
+      const then = Date.now() / 1000 - seconds;
+      for (const name of readdirSync(folder).filter((one) => one.startsWith(key.split('/').at(-1)))) utimesSync(join(folder, name), then, then);
+    },
     dropAll() {
       for (const s of sockets) s.destroy();
     },

@@ -301,6 +301,44 @@ test('the owner can try the settings out', async () => {
   assert.equal((await failure(server.client().settings.testS3('storage'))).status, 401);
 });
 
+test('the owner sees what the bucket holds, deletes what belongs to nothing, and is told when it cannot be read', async () => {
+  const files = async (query) => {
+    await admin.send('/api/admin/files', { method: 'GET', query });
+    return until(async () => {
+      const answer = await admin.send('/api/admin/files', { method: 'GET' });
+      return !answer.running && answer;
+    }, 20000, 50);
+  };
+  const kept = await create({ one: file('kept', 'kept.txt') });
+  const lost = await create({ one: file('lost file', 'lost.txt') });
+  const key = `${docs.id}/${lost.id}/${lost.one}`;
+  await admin.send('/api/sql', { method: 'POST', body: { query: `DELETE FROM docs WHERE id = '${lost.id}'`, write: true } });
+  assert.deepEqual((await files({ fresh: 1 })).result.orphans.items.filter((f) => f.key === key), [], 'too young to be sure');
+  s3.age(key, 3600);
+  const { error, result } = await files({ fresh: 1 });
+  assert.equal(error, null);
+  assert.deepEqual([result.remote, result.missing.count], [true, 0]);
+  assert.deepEqual(result.orphans.items.filter((f) => f.recordId === lost.id), [
+    { key, collectionId: docs.id, collectionName: 'docs', recordId: lost.id, name: lost.one, size: 9, orphan: true }]);
+  const objects = (await s3.keys(`${docs.id}/`)).filter((k) => !k.includes('/thumbs_'));
+  assert.deepEqual([result.total.count, result.collections.map((c) => [c.name, c.count])], [objects.length, [['docs', objects.length]]]);
+
+  const gone = await admin.send('/api/admin/files/orphans/delete', { method: 'POST', body: { keys: [key, `${docs.id}/${kept.id}/${kept.one}`] } });
+  assert.deepEqual(gone.items.map((i) => i.status), [204, 400]);
+  assert.deepEqual([await inBucket(lost), (await inBucket(kept)).length], [[], 1]);
+
+  s3.gate = () => ({ status: 403 });
+  const failed = await files({ fresh: 1 });
+  assert.match(failed.error, /403/);
+  assert.equal(failed.result, null); // deleting made the last one wrong
+  s3.seen.length = 0;
+  assert.equal((await files()).error, failed.error, 'not tried again unasked');
+  assert.equal(s3.seen.length, 0);
+  s3.gate = null;
+  const again = await files({ fresh: 1 });
+  assert.deepEqual([again.error, again.result.total.count], [null, objects.length - 1]);
+});
+
 test('the sweep at start removes what an upload left, and nothing that is not ours', async () => {
   const r = await create({ one: file('kept', 'kept.txt') });
   const orphan = await create({ one: file('orphan', 'orphan.txt') });
