@@ -45,6 +45,7 @@ export const screens: readonly Screen[] = [
   { path: '/collections/-/diagram', title: s.collections.schema.diagramTitle, icon: 'diagram', under: '/collections', load: () => import('./screens/collections/Diagram.svelte') },
   { path: '/collections/:collection', title: s.collections.list.title, icon: 'collections', under: '/collections', load: () => import('./screens/collections/Edit.svelte') },
   { path: '/collections/:collection/api', title: s.collections.list.api, icon: 'code', under: '/collections', load: () => import('./screens/collections/ApiPreview.svelte') },
+  { path: '/files', title: s.files.title, icon: 'files', group: 'site', keywords: s.files.keywords, load: () => import('./screens/files/Files.svelte') },
   { path: '/logs', title: s.logs.title, icon: 'logs', group: 'operations', keywords: 'requests errors tail debug', load: () => import('./screens/logs/Logs.svelte') },
   { path: '/sql', title: s.sql.title, icon: 'sql', group: 'operations', keywords: 'query database select explain', load: () => import('./screens/sql/Sql.svelte') },
   { path: '/settings/mail', title: s.server.mail.title, icon: 'mail', group: 'settings', keywords: 'smtp sender test e-mail', load: () => import('./screens/settings/Mail.svelte') },

@@ -34,7 +34,7 @@ async function toWebp(page, png) {
 }
 
 const ui = await startDashboard();
-await seed(await ui.server.admin());
+await seed(await ui.server.admin(), ui.server);
 const converter = await (await ui.browser.newContext()).newPage();
 if (only.length === 0 && !raw) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

@@ -1,11 +1,13 @@
 // seed.mjs - a small site for the gallery: what a screen needs to look like something. Screens that
 // need more add it here.
 import { seedCollections } from './collections-seed.mjs';
+import { seedFiles } from './files-seed.mjs';
 
-export async function seed(admin) {
+export async function seed(admin, server) {
   await seedPosts(admin);
   await seedCollections(admin);
   await seedRecords(admin);
+  await seedFiles(admin, server);
   await seedLogs(admin);
 }
 

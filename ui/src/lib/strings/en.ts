@@ -2,6 +2,7 @@
 // number or a name in it is a function. Another language is another object of type Strings.
 import * as collections from './en/collections';
 import { common, problems } from './en/common';
+import { files } from './en/files';
 import { home } from './en/home';
 import { logs } from './en/logs';
 import { auth, shell } from './en/shell';
@@ -13,7 +14,7 @@ import { sql } from './en/sql';
 export const en = {
   collections,
   common, problems,
-  home,
+  home, files,
   shell, auth,
   settings, conflict, server,
   records, record, people, importing,

@@ -10,20 +10,36 @@ import { connection } from '../../lib/connection.svelte';
 import { problemOf, type Problem } from '../../lib/problem';
 
 export interface Sum { count: number; bytes: number }
-export interface StoredFile { key: string; collectionId: string; collectionName: string; recordId: string; name: string; size: number }
+export interface StoredFile { key: string; collectionId: string; collectionName: string; recordId: string; name: string; size: number; orphan: boolean }
 export interface Listed extends Sum { items: StoredFile[] }
+export interface CollectionSum extends Sum { id: string; name: string }
 export interface Usage {
   at: string;
   remote: boolean;
   total: Sum;
-  collections: (Sum & { id: string; name: string })[];
+  collections: CollectionSum[];
   largest: StoredFile[];
   orphans: Listed;
   missing: Listed;
 }
-interface Answer { running: boolean; percent: number; result: Usage | null }
+interface Answer { running: boolean; percent: number; error: string | null; result: Usage | null }
 
 const AGAIN_MS = 1000;
+/** Most sites are counted at once: the first look comes soon. */
+const FIRST_AGAIN_MS = 150;
+
+/** As it is after files of no record were deleted, before anybody counts again. */
+export function withoutOrphans(usage: Usage, keys: ReadonlySet<string>): Usage {
+  const gone = usage.orphans.items.filter((file) => keys.has(file.key));
+  const less = <S extends Sum>(sum: S, files: readonly StoredFile[]): S => ({ ...sum, count: sum.count - files.length, bytes: sum.bytes - files.reduce((all, file) => all + file.size, 0) });
+  return {
+    ...usage,
+    total: less(usage.total, gone),
+    collections: usage.collections.map((one) => less(one, gone.filter((file) => file.collectionId === one.id))).filter((one) => one.count > 0),
+    largest: usage.largest.filter((file) => !keys.has(file.key)),
+    orphans: { ...less(usage.orphans, gone), items: usage.orphans.items.filter((file) => !keys.has(file.key)) },
+  };
+}
 
 export class FileUsage {
   result = $state.raw<Usage | null>(null);
@@ -51,18 +67,20 @@ export class FileUsage {
     this.#abort = new AbortController();
     this.running = true;
     this.percent = 0;
-    void this.#ask(fresh, this.#abort.signal);
+    void this.#ask(fresh, this.#abort.signal, FIRST_AGAIN_MS);
   }
 
-  async #ask(fresh: boolean, signal: AbortSignal): Promise<void> {
+  async #ask(fresh: boolean, signal: AbortSignal, wait: number): Promise<void> {
     try {
       const answer = await api.send<Answer>('/api/admin/files', { method: 'GET', query: fresh ? { fresh: 1 } : {}, signal });
       if (signal.aborted) return;
+      // Neither: what was counted is no longer so, because somebody deleted files meanwhile.
+      const through = !answer.running && (answer.result !== null || answer.error !== null);
       this.result = answer.result ?? this.result;
-      this.running = answer.running;
+      this.running = !through;
       this.percent = answer.percent;
-      this.problem = null;
-      if (answer.running) this.#timer = setTimeout(() => void this.#ask(false, signal), AGAIN_MS);
+      this.problem = answer.error === null ? null : { kind: 'server', message: answer.error, fields: {} };
+      if (!through) this.#timer = setTimeout(() => void this.#ask(false, signal, AGAIN_MS), wait);
     } catch (err) {
       if (signal.aborted) return;
       this.problem = problemOf(err);
