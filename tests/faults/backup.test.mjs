@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { request, run, sleep, startServer, text, until } from '../e2e/server.mjs';
-import { integrity, seeded, sql, stopped } from './faults.mjs';
+import { integrity, killAll, seeded, sql } from './faults.mjs';
 
 const ROUNDS = Number(process.env.FAULT_ROUNDS) || 8;
 
@@ -98,12 +98,7 @@ test(`kill -9 while a backup is made or put back, ${ROUNDS} rounds: old or new, 
     if (making) admin.backups.create(`r${round}.zip`).catch(() => {});
     else await admin.backups.restore('then.zip');
     await sleep(making ? random.int(0, 150) : random.int(0, 1600));
-    server.child.kill('SIGSTOP'); // so that it starts no worker between the two kills
-    await until(() => stopped(server.child.pid));
-    const workers = server.workers();
-    server.child.kill('SIGKILL');
-    for (const pid of workers) try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ }
-    await until(() => server.exited !== null);
+    await killAll(server);
     server = await startServer({ dir, owner: false });
     admin = await server.admin();
     const rows = await admin.collection('debit').getFullList();

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import { request, text } from '../e2e/server.mjs';
+import { request, text, until } from '../e2e/server.mjs';
 
 /** Repeatable random numbers; the seed is printed so that a failure can be repeated (SEED=…). */
 export function seeded(name) {
@@ -30,11 +30,12 @@ export async function makeNotes(admin, more = {}) {
   });
 }
 
-/** SQL on a data folder whose server is stopped (or at least idle): rows as arrays. */
-export function sql(data, query) {
-  const script = 'import sqlite3,sys,json;c=sqlite3.connect(sys.argv[1]);print(json.dumps(c.execute(sys.argv[2]).fetchall()))';
-  return JSON.parse(execFileSync('python3', ['-c', script, join(data, 'data.db'), query], { encoding: 'utf8', maxBuffer: 1 << 28 }));
+/** SQL on a data folder whose server is stopped (or at least idle): the rows of each query, as arrays. */
+export function sqlAll(data, queries) {
+  const script = 'import sqlite3,sys,json;c=sqlite3.connect(sys.argv[1]);print(json.dumps([c.execute(q).fetchall() for q in sys.argv[2:]]))';
+  return JSON.parse(execFileSync('python3', ['-SIc', script, join(data, 'data.db'), ...queries], { encoding: 'utf8', maxBuffer: 1 << 28 }));
 }
+export const sql = (data, query) => sqlAll(data, [query])[0];
 
 export const integrity = (data) => sql(data, 'PRAGMA integrity_check')[0][0];
 
@@ -46,8 +47,17 @@ export function blobs(data, collectionId) {
     .filter((f) => !f.endsWith('.attrs') && !f.startsWith('thumbs_')).map((f) => `${record}/${f}`));
 }
 
-/** Whether a process has come to a halt after SIGSTOP. */
-export const stopped = (pid) => / T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1));
+/** Kills supervisor and workers, at once as a power cut would: nobody starts another in between. */
+export async function killAll(server) {
+  server.child.ref();
+  server.child.kill('SIGSTOP');
+  await until(() => / T /.test(readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(')').at(-1)), 5000, 1);
+  const workers = server.workers();
+  server.child.kill('SIGKILL');
+  for (const pid of workers) try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ }
+  await server.done;
+}
+
 export const rss = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 export const cpuTicks = (pid) => {
   const f = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');

