@@ -109,6 +109,17 @@ test('palette: opens by key, finds, goes; Escape gives the focus back', async ()
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
 });
 
+test('a screen that is being left does not call one back', async () => {
+  for (const [from, to] of [['/records/users', 'Users'], ['/records/users', 'Home'], ['/records/no_such', 'Users'], ['/users/users', 'Collections']]) {
+    const page = await ui.open(from);
+    await page.settled();
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: to, exact: true }).click();
+    await page.settled();
+    assert.match(page.url(), new RegExp(`#/${to.toLowerCase()}(/users)?$`), `${from} to ${to}`);
+    await page.context().close();
+  }
+});
+
 test('components: editor, chart, table, menu, combobox, files under the policy', async () => {
   const page = await ui.open('/kit');
   const editor = page.getByRole('textbox', { name: 'Query' });
