@@ -247,7 +247,8 @@ static Error *name_value(Env *env, const Term *t, DbValue *out, bool *known)
         if (t->modifier == MOD_NONE && macro_value(env, t->text, out)) return NULL;
         return filter_error(env->arena, "unknown field \"%.*s\"", STR_ARG(t->text));
     case ROOT_LITERAL:
-        *known = true;
+        *known = !collection_field(env->collection, t->text); /* a field may be named "True" */
+        if (!*known) return NULL;
         if (t->modifier != MOD_NONE) return wrong_modifier(env, t);
         *out = str_eq_nocase(t->text, S("null"))
                    ? DB_VALUE_NULL

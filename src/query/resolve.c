@@ -293,7 +293,8 @@ static Error *resolve_strftime(Select *q, const Rights *rights, const Term *t, O
     if (t->arg_count < 1 || t->arg_count > STRFTIME_ARGS_MAX)
         return filter_error(q->arena, "strftime() takes 1 to %d arguments", STRFTIME_ARGS_MAX);
     for (size_t i = 0; i < t->arg_count; i++) {
-        if (i == 1 || t->args[i].kind == TERM_TEXT) continue;
+        bool fits = i == 1 ? t->args[i].kind != TERM_FUNCTION : t->args[i].kind == TERM_TEXT;
+        if (fits) continue;
         return filter_error(q->arena, "strftime() takes a format text, a time and modifier texts");
     }
     *out = (Operand){.kind = OPERAND_STRFTIME};
