@@ -382,9 +382,14 @@ static Error *validate_file(const Write *w, const Field *f, const DbValue *v)
 static Error *validate_json(const Write *w, const Field *f, const DbValue *v)
 {
     int64_t max = field_max_size(f);
-    if (v->type != DB_TEXT || (int64_t)v->text.len <= max) return NULL;
-    return number_fault(w->a, f, "validation_json_size_limit", "maxSize", (double)max,
-                        "The maximum allowed JSON size is ", " bytes.");
+    bool has_text = v->type == DB_TEXT || v->type == DB_BLOB;
+    if (has_text && (int64_t)v->text.len > max) {
+        return number_fault(w->a, f, "validation_json_size_limit", "maxSize", (double)max,
+                            "The maximum allowed JSON size is ", " bytes.");
+    }
+    if (v->type != DB_BLOB) return NULL;
+    return error_field(w->a, f->name, "validation_invalid_json",
+                       S("Must be a valid JSON value of no more than 100 levels."));
 }
 
 static Error *validate_geo(const Write *w, const Field *f, const DbValue *v)

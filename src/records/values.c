@@ -262,7 +262,9 @@ static DbValue json_of_parsed(Arena *a, const Json *v)
     return DB_VALUE_TEXT(json_format(a, v));
 }
 
-/* A string that looks like JSON and is valid JSON is taken as that. */
+/* A string that looks like JSON and is valid JSON is taken as that. Whether one
+ * is that has more levels or values than we read is not known: it stays a blob,
+ * which validate.c refuses. */
 static DbValue json_of_json(Arena *a, const Json *in)
 {
     Json *parsed;
@@ -274,8 +276,10 @@ static DbValue json_of_json(Arena *a, const Json *in)
     if (str_eq(s, S("true")) || str_eq(s, S("false"))) return DB_VALUE_TEXT(s);
     bool looks = s.len > 0 && ((s.ptr[0] >= '0' && s.ptr[0] <= '9') ||
                                (s.ptr[0] != '\0' && strchr("-\"[{", s.ptr[0])));
-    if (looks && !json_parse(a, s, NULL, &parsed)) return json_of_parsed(a, parsed);
-    return DB_VALUE_TEXT(json_format(a, in));
+    Error *err = looks ? json_parse(a, s, NULL, &parsed) : NULL;
+    if (looks && !err) return json_of_parsed(a, parsed);
+    bool unread = err && strcmp(err->code, "json_invalid") != 0;
+    return unread ? (DbValue){.type = DB_BLOB, .text = s} : DB_VALUE_TEXT(json_format(a, in));
 }
 
 static DbValue geo_from(Arena *a, double lon, double lat)

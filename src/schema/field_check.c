@@ -2,6 +2,8 @@
 #include "base/utf8.h"
 #include "schema/schema_internal.h"
 
+#include <math.h>
+
 #define FIELD_NAME_MAX 100
 #define HELP_MAX       300
 #define PASSWORD_MAX   71 /* bcrypt's, which imported hashes and other servers keep to */
@@ -46,7 +48,7 @@ bool name_has_via(Str name)
 
 static void check_name(const FieldCheck *k)
 {
-    static const char *const RESERVED[] = {"null",         "true",           "false", "_rowid_",
+    static const char *const RESERVED[] = {"null",         "true",           "false",
                                            "collectionId", "collectionName", "expand"};
     Str name = k->f->name;
     if (!required(k, "name", name.len > 0)) return;
@@ -55,10 +57,10 @@ static void check_name(const FieldCheck *k)
         fail(k, "name", "validation_match_invalid", "Must be in a valid format.");
         return;
     }
-    for (size_t i = 0; i < COUNT(RESERVED); i++) {
-        if (str_eq_nocase(name, str_from(RESERVED[i])))
-            fail(k, "name", "validation_not_in_invalid", "Must not be in list.");
-    }
+    bool reserved = str_eq_nocase(name, S("_rowid_")); /* to SQLite in any case */
+    for (size_t i = 0; i < COUNT(RESERVED); i++)
+        reserved |= str_eq(name, str_from(RESERVED[i]));
+    if (reserved) fail(k, "name", "validation_not_in_invalid", "Must not be in list.");
     if (name_has_via(name))
         fail(k, "name", "validation_found_via", "The name cannot contain \"_via_\".");
     if (k->c->type != COLLECTION_AUTH) return;
@@ -144,9 +146,9 @@ static void check_number(const FieldCheck *k)
 {
     const Field *f = k->f;
     const char *message = "Decimal numbers are not allowed.";
-    if (f->only_int && f->min_set && (double)(int64_t)f->min_number != f->min_number)
+    if (f->only_int && f->min_set && trunc(f->min_number) != f->min_number)
         fail(k, "min", "validation_only_int_constraint", message);
-    if (f->only_int && f->max_set && (double)(int64_t)f->max_number != f->max_number)
+    if (f->only_int && f->max_set && trunc(f->max_number) != f->max_number)
         fail(k, "max", "validation_only_int_constraint", message);
     if (!f->min_set || !f->max_set || f->max_number >= f->min_number) return;
     Json *params = json_new_object(k->checks->arena);
@@ -192,6 +194,13 @@ static void check_relation(const FieldCheck *k)
     range(k, "maxSelect", f->max_select, MAX(f->min_select, 0), SAFE_INTEGER_MAX);
 }
 
+/* 0x0[tbf] */
+static bool is_zero_thumb(Str s)
+{
+    if (!str_starts(s, S("0x0")) || s.len > 4) return false;
+    return s.len == 3 || (s.ptr[3] != 0 && strchr("tbf", s.ptr[3]));
+}
+
 /* ^(\d+)x(\d+)(t|b|f)?$ */
 static bool is_thumb(Str s)
 {
@@ -213,8 +222,7 @@ static void check_file(const FieldCheck *k)
     for (size_t i = 0; i < f->thumb_count; i++) {
         Str thumb = f->thumbs[i];
         Str path = str_printf(k->checks->arena, "fields.%zu.thumbs.%zu", k->number, i);
-        bool zero = str_starts(thumb, S("0x0")) && thumb.len <= 4;
-        if (zero)
+        if (is_zero_thumb(thumb))
             check_fail(k->checks, path, "validation_not_in_invalid", S("Must not be in list."));
         else if (!is_thumb(thumb))
             check_fail(k->checks, path, "validation_match_invalid",

@@ -7,6 +7,8 @@
  * records/values.c's. */
 #include "schema/schema_internal.h"
 
+#include <math.h>
+
 static const char *const TYPE_NAMES[FIELD_TYPE_COUNT] = {
     [FIELD_TEXT] = "text",         [FIELD_EDITOR] = "editor",     [FIELD_EMAIL] = "email",
     [FIELD_URL] = "url",           [FIELD_NUMBER] = "number",     [FIELD_BOOL] = "bool",
@@ -148,6 +150,16 @@ static Error *read_texts(Arena *a, const Option *option, const Json *value, Fiel
     return NULL;
 }
 
+/* What is beyond the safe integers becomes the first of those, so that
+ * field_check.c can say which option is too large. */
+static bool read_whole(const Json *value, int64_t *out)
+{
+    const double limit = (double)(SAFE_INTEGER_MAX + 1);
+    if (!json_is(value, JSON_NUMBER) || trunc(value->number) != value->number) return false;
+    *out = (int64_t)fmax(-limit, fmin(limit, value->number));
+    return true;
+}
+
 static Error *read_option(Arena *a, const Option *option, const Json *value, Field *out)
 {
     void *to = member(out, option->at);
@@ -157,7 +169,7 @@ static Error *read_option(Arena *a, const Option *option, const Json *value, Fie
         *(bool *)to = value->boolean;
         return NULL;
     case OPT_WHOLE:
-        if (!json_whole(value, to)) break;
+        if (!read_whole(value, to)) break;
         return NULL;
     case OPT_NUMBER:
         if (value->type != JSON_NUMBER) break;
