@@ -3,8 +3,9 @@
  *
  * Queries of all superusers run one after the other on a thread of their own.
  * Those that read see one snapshot, on a connection that cannot write. Those
- * that write are a transaction of their own, with a shorter limit, as all other
- * writes wait; before it commits, the collections and the settings are read
+ * that write are a transaction of their own, which has as long as a query that
+ * reads; but all other writes wait meanwhile, so it is undone when one of them has
+ * waited for 30 seconds. Before it commits, the collections and the settings are read
  * anew, and a change that the server could not go on with is undone.
  *
  * Records changed this way trigger no rules, no events, no removal of files. */
@@ -16,8 +17,8 @@
 #include <stdatomic.h>
 
 #define QUERY_MAX   5000
-#define READ_MS     180000
-#define WRITE_MS    30000
+#define LIMIT_MS    180000
+#define OTHERS_MS   30000
 #define ROWS_MAX    1000
 #define COLUMNS_MAX 2000               /* the engine's own limit */
 #define CELL_MAX    ((size_t)1 << 20)  /* a longer value is cut */
@@ -123,16 +124,17 @@ static void run(void *arg)
 {
     Query *q = arg;
     Db *db = q->app->db;
+    const DbPatience patience = {.alone_ms = LIMIT_MS, .others_ms = OTHERS_MS};
     uint64_t from = clock_mono_ns();
     switch (q->mode) {
     case MODE_READ:
-        q->err = db_read_slow(db, q->arena, READ_MS, read_work, q);
+        q->err = db_read_slow(db, q->arena, LIMIT_MS, read_work, q);
         break;
     case MODE_WRITE:
-        q->err = db_write_alone(db, q->arena, WRITE_MS, write_work, q);
+        q->err = db_write_patient(db, q->arena, patience, write_work, q);
         break;
     case MODE_VACUUM:
-        q->err = db_vacuum(db, q->arena, WRITE_MS);
+        q->err = db_vacuum(db, q->arena, patience);
         break;
     }
     q->took_ns = clock_mono_ns() - from;

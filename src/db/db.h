@@ -92,9 +92,19 @@ MUST_CHECK Error *db_write(Db *db, Arena *a, TxWork work, void *arg);
  * work. `timeout_ms` 0 = no limit. */
 MUST_CHECK Error *db_write_alone(Db *db, Arena *a, uint32_t timeout_ms, TxWork work, void *arg);
 
-/* Writes the file anew without its gaps, while all other writes wait: 0 = however
- * long that takes. Takes the size of the content in temporary space. */
-MUST_CHECK Error *db_vacuum(Db *db, Arena *a, uint32_t timeout_ms);
+/* How long a work may run when nobody waits for it to end, and how long it may
+ * keep other writes waiting; 0 = no limit. */
+typedef struct {
+    uint32_t alone_ms, others_ms;
+} DbPatience;
+
+/* As db_write_alone(), for work that matters less than everybody else's: it fails
+ * with DB_ERROR_TOO_SLOW, undone, as soon as one of the two is over. */
+MUST_CHECK Error *db_write_patient(Db *db, Arena *a, DbPatience patience, TxWork work, void *arg);
+
+/* Writes the file anew without its gaps, while all other writes wait. Takes the
+ * size of the content in temporary space. */
+MUST_CHECK Error *db_vacuum(Db *db, Arena *a, DbPatience patience);
 
 typedef enum {
     DB_ERROR_NONE,

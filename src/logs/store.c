@@ -169,7 +169,7 @@ static Error *clear_work(Tx *tx, void *arg)
 Error *store_clear(Db *db, Arena *a)
 {
     Error *err = db_write_alone(db, a, CLEAR_MS, clear_work, NULL);
-    return err ? err : db_vacuum(db, a, CLEAR_MS);
+    return err ? err : db_vacuum(db, a, (DbPatience){.alone_ms = CLEAR_MS});
 }
 
 static Error *size_work(Tx *tx, void *arg)

@@ -35,10 +35,24 @@ static const char *const CONTROL_SQL[CONTROL_COUNT] = {
 
 /* ---- the clock ---- */
 
+/* Others' writes have been waiting too long for the one that runs here. */
+static bool others_wait(Conn *c, uint64_t now)
+{
+    if (c->others_ns == 0 || atomic_load_explicit(&c->db->waiting, memory_order_relaxed) < 2)
+        return false;
+    if (c->waited_ns == 0) c->waited_ns = now;
+    return now - c->waited_ns >= c->others_ns;
+}
+
 bool conn_time_is_up(Conn *c)
 {
-    if (c->limit_ns == 0) return false;
+    if (c->limit_ns == 0 && c->others_ns == 0) return false;
     uint64_t now = clock_mono_ns();
+    if (others_wait(c, now)) {
+        c->timed_out = true;
+        return true;
+    }
+    if (c->limit_ns == 0) return false;
     c->looks++;
     if (c->deadline_ns == 0) { /* so that short works never ask for the time */
         c->deadline_ns = now + c->limit_ns;

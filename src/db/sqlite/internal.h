@@ -101,6 +101,8 @@ struct Conn {
     sqlite3_stmt *control[CONTROL_COUNT];
 
     uint64_t limit_ns;    /* how long a work may run; 0 = for ever */
+    uint64_t others_ns;   /* how long others may wait for it; 0 = for ever. The writer's only */
+    uint64_t waited_ns;   /* when others were first seen to wait; 0 = nobody yet */
     uint64_t deadline_ns; /* set at the first look at the clock; 0 = not yet */
     uint32_t looks;
     bool timed_out;

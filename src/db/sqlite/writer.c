@@ -40,7 +40,7 @@ struct WriteJob {
     Arena *arena;
     TxWork work;
     void *arg;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms, others_ms;
     bool alone;
     bool vacuum; /* instead of a work; then also alone */
     int reruns;
@@ -127,6 +127,19 @@ static void finish(Db *db, JobList *list)
 
 /* ---- one work ---- */
 
+static void job_limit(Conn *c, const WriteJob *job)
+{
+    conn_limit(c, job->timeout_ms * NS_PER_MS);
+    c->others_ns = job->others_ms * NS_PER_MS;
+    c->waited_ns = 0;
+}
+
+static void job_unlimit(Conn *c)
+{
+    conn_limit(c, 0);
+    c->others_ns = 0;
+}
+
 /* Keeps or undoes what the work changed. */
 static void savepoint_end(Db *db, WriteJob *job)
 {
@@ -149,9 +162,9 @@ static void job_run(Db *db, WriteJob *job, bool savepoint)
              .arena = job->arena,
              .write = true,
              .savepoint = savepoint ? SAVEPOINT_WANTED : SAVEPOINT_NONE};
-    conn_limit(c, job->timeout_ms * NS_PER_MS);
+    job_limit(c, job);
     job->err = tx_run(&tx, job->work, job->arg);
-    conn_limit(c, 0);
+    job_unlimit(c);
     if (tx.savepoint == SAVEPOINT_OPEN && !sqlite3_get_autocommit(c->raw)) savepoint_end(db, job);
 
     if (job->err) {
@@ -237,7 +250,7 @@ static void vacuum_run(Db *db, JobList *list)
     JobList done = {0};
     WriteJob *job = list_pop(list);
     list_push(&done, job);
-    conn_limit(c, job->timeout_ms * NS_PER_MS);
+    job_limit(c, job);
     sqlite3_limit(c->raw, SQLITE_LIMIT_ATTACHED, 1);
     int rc = sqlite3_exec(c->raw, "PRAGMA temp_store=FILE; VACUUM", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
@@ -245,7 +258,7 @@ static void vacuum_run(Db *db, JobList *list)
         job->err = sqlite_error_safe(job->arena, db, c->raw, rc, S("VACUUM"));
     }
     sqlite3_limit(c->raw, SQLITE_LIMIT_ATTACHED, 0);
-    conn_limit(c, 0);
+    job_unlimit(c);
     (void)sqlite3_exec(c->raw, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL); /* cannot fail */
     finish(db, &done);
 }
@@ -449,8 +462,23 @@ Error *db_write_alone(Db *db, Arena *a, uint32_t timeout_ms, TxWork work, void *
     return submit(db, &job);
 }
 
-Error *db_vacuum(Db *db, Arena *a, uint32_t timeout_ms)
+Error *db_write_patient(Db *db, Arena *a, DbPatience patience, TxWork work, void *arg)
 {
-    WriteJob job = {.arena = a, .timeout_ms = timeout_ms, .alone = true, .vacuum = true};
+    WriteJob job = {.arena = a,
+                    .work = work,
+                    .arg = arg,
+                    .timeout_ms = patience.alone_ms,
+                    .others_ms = patience.others_ms,
+                    .alone = true};
+    return submit(db, &job);
+}
+
+Error *db_vacuum(Db *db, Arena *a, DbPatience patience)
+{
+    WriteJob job = {.arena = a,
+                    .timeout_ms = patience.alone_ms,
+                    .others_ms = patience.others_ms,
+                    .alone = true,
+                    .vacuum = true};
     return submit(db, &job);
 }

@@ -223,6 +223,48 @@ static void a_runaway_write_does_not_harm_its_neighbours(void **state)
     check_str("rows", db_one(t, S("SELECT group_concat(v) FROM a")), "1,1,1,1");
 }
 
+static Error *endless(Tx *tx, void *arg)
+{
+    Error *err = one_row(tx, NULL);
+    return err ? err : tx_exec(tx, RUNAWAY);
+}
+
+typedef struct {
+    TestDb *t;
+    Arena *arena;
+    Error *err;
+    _Atomic bool ended;
+} Patient;
+
+static void patient_main(void *arg)
+{
+    Patient *p = arg;
+    p->err = db_write_patient(p->t->db, p->arena, (DbPatience){60000, 50}, endless, NULL);
+    atomic_store(&p->ended, true);
+}
+
+static void a_patient_write_gives_way_to_those_who_wait(void **state)
+{
+    TestDb *t = *state;
+    check_ok("schema", db_exec(t, S("CREATE TABLE a (v INT)")));
+    Patient p = {.t = t, .arena = arena_create("thread", 0)};
+    uv_thread_t id;
+    assert_int_equal(uv_thread_create(&id, patient_main, &p), 0);
+    wait_for_works(t, 1);
+    uv_sleep(200);
+    check_bool("nobody waits: it goes on", atomic_load(&p.ended), false);
+
+    check_ok("another one", db_write(t->db, t->arena, one_row, NULL));
+    uv_thread_join(&id);
+    check_int("it was ended", db_error_kind(p.err), DB_ERROR_TOO_SLOW);
+    check_str("and undone", db_one(t, S("SELECT count(*) FROM a")), "1");
+    arena_destroy(p.arena);
+
+    Error *err = db_write_patient(t->db, t->arena, (DbPatience){50, 0}, endless, NULL);
+    check_int("its own limit", db_error_kind(err), DB_ERROR_TOO_SLOW);
+    check_ok("limits are its own", db_write_alone(t->db, t->arena, 0, one_row, NULL));
+}
+
 /* ---- refusals ---- */
 
 static Error *write_inside(Tx *tx, void *arg)
@@ -296,6 +338,7 @@ int main(void)
         test_with_db(many_threads_share_commits),
         test_with_db(hooks_run_in_order_and_before_the_answer),
         test_with_db(a_runaway_write_does_not_harm_its_neighbours),
+        test_with_db(a_patient_write_gives_way_to_those_who_wait),
         test_with_db(a_write_inside_of_a_write_is_refused),
         test_with_db(a_full_queue_is_refused),
         test_with_db(the_wal_does_not_grow_for_ever),
