@@ -4,6 +4,7 @@
 
 #include "backup/backup.h"
 #include "backup/zip.h"
+#include "s3/s3.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +17,10 @@
 #define AUTO_CRON      "__pbAutoBackup__"
 #define KEY_MAX        240
 #define FOLDER_DEPTH   32
+#define UPLOADS_MAX    16
+#define FACTS_MAX      64
+#define META_SHA256    "croft-sha256" /* in sidecars, and on objects */
+#define META_VERIFIED  "croft-verified"
 
 /* ---- how far the work is: written by its thread, read by any ---- */
 
@@ -35,6 +40,14 @@ bool work_share(Work *w, uint64_t done, uint64_t total);
 bool work_more(void *work, uint64_t bytes);              /* as ZipWatch.more */
 bool work_db(void *work, uint64_t done, uint64_t total); /* as DbWatch.progress */
 
+/* See facts.c. Texts end in NUL. */
+typedef struct {
+    char key[KEY_MAX + 1];
+    char modified[32];
+    uint64_t size_bytes;
+    char sha256[65], verified[32];
+} ObjectFacts;
+
 struct Backups {
     App *app;
     Arena *arena;
@@ -53,6 +66,9 @@ struct Backups {
         char message[512];
         int64_t ended_ms;
     } last;
+    char uploads[UPLOADS_MAX][KEY_MAX + 1]; /* under way; empty: a free place */
+    ObjectFacts facts[FACTS_MAX];           /* a ring */
+    size_t facts_next;
     void (*restart)(void *arg);
     void *restart_arg;
     Work work;
@@ -103,17 +119,26 @@ bool backup_holds(Str top_level_name);
 /* ---- target.c: where backups are kept ---- */
 
 MUST_CHECK Error *target_exists(Backups *b, Arena *a, Str key, bool *exists);
-MUST_CHECK Error *target_list(Backups *b, Arena *a, Json **out);
+/* Unsorted. With `vouched` each item says also what is known of its checksum. */
+MUST_CHECK Error *target_list(Backups *b, Arena *a, bool vouched, Json **out);
 MUST_CHECK Error *target_delete(Backups *b, Arena *a, Str key);
 /* Moves a finished zip there; 400 when the key is taken. */
 MUST_CHECK Error *target_put(Backups *b, Arena *a, Str key, const MadeBackup *made);
-/* The same of an upload's bytes. */
+/* The same of an upload's bytes; with the key claimed. */
 MUST_CHECK Error *target_put_upload(Backups *b, Arena *a, Str key, const Upload *upload);
 /* Opens one for reading; an S3 object is fetched into a file without name. The fd
  * is closed with the arena. 404. */
 MUST_CHECK Error *target_open(Backups *b, Arena *a, Str key, int *fd, struct stat *st);
 /* Of the automatic ones, the `keep` newest stay. */
 MUST_CHECK Error *target_prune(Backups *b, Arena *a, size_t keep);
+
+/* ---- facts.c: of the objects in a bucket ---- */
+
+/* Adds "checksum" and "verified" to the items of a listing, which it sorts. */
+void facts_add(Backups *b, S3 *s3, Arena *a, Json **items, size_t count);
+void facts_forget(Backups *b); /* the settings name another bucket */
+/* Both may be empty. */
+void item_vouch(Arena *a, Json *item, Str sha256, Str verified);
 
 /* ---- restore.c, journal.c ---- */
 
@@ -136,6 +161,10 @@ Backups *app_backups(const App *app);
 MUST_CHECK Error *backups_reserve(Backups *b, Arena *a, BackupKind kind, Str key);
 void backups_finished(Backups *b, Arena *a, const Error *err);
 bool backups_uses(Backups *b, Str key);
+/* For an upload: nobody else stores under this key until it is let go. False when
+ * somebody does just now. */
+bool backups_claim(Backups *b, Str key);
+void backups_unclaim(Backups *b, Str key);
 /* Makes it, reserved already, and waits. */
 MUST_CHECK Error *backups_run_reserved(Backups *b, Arena *a, Str key);
 

@@ -92,10 +92,18 @@ static void key_copy(char to[KEY_MAX + 1], Str key)
     to[len] = 0;
 }
 
+/* `lock` is held. */
+static char *claim_find(Backups *b, Str key)
+{
+    for (size_t i = 0; i < UPLOADS_MAX; i++)
+        if (str_eq(str_from(b->uploads[i]), key)) return b->uploads[i];
+    return NULL;
+}
+
 Error *backups_reserve(Backups *b, Arena *a, BackupKind kind, Str key)
 {
     pthread_mutex_lock(&b->lock);
-    bool free = !b->busy, stopping = b->stopping;
+    bool free = !b->busy && !claim_find(b, key), stopping = b->stopping;
     if (free && !stopping) {
         b->busy = true;
         b->kind = kind;
@@ -144,6 +152,24 @@ bool backups_uses(Backups *b, Str key)
     bool uses = b->busy && str_eq(str_from(b->key), key);
     pthread_mutex_unlock(&b->lock);
     return uses;
+}
+
+bool backups_claim(Backups *b, Str key)
+{
+    pthread_mutex_lock(&b->lock);
+    bool making = b->busy && str_eq(str_from(b->key), key);
+    char *place = making || claim_find(b, key) ? NULL : claim_find(b, S(""));
+    if (place) key_copy(place, key);
+    pthread_mutex_unlock(&b->lock);
+    return place != NULL;
+}
+
+void backups_unclaim(Backups *b, Str key)
+{
+    pthread_mutex_lock(&b->lock);
+    char *place = claim_find(b, key);
+    if (place) place[0] = 0;
+    pthread_mutex_unlock(&b->lock);
 }
 
 void backups_note_restore(Backups *b, RestoreState state, Str key)
@@ -369,7 +395,7 @@ Error *backups_start(App *app, Arena *a, BackupKind kind, Str what)
 
 Error *backups_list(App *app, Arena *a, Json **out)
 {
-    return target_list(app_backups(app), a, out);
+    return target_list(app_backups(app), a, true, out);
 }
 
 void backups_on_restart(Backups *b, void (*restart)(void *arg), void *arg)

@@ -34,7 +34,7 @@ static Error *handle_list(Req *req, Res *res)
     Error *err = require_superuser(req);
     if (err) return err;
     Json *list;
-    err = target_list(req_backups(req), req->arena, &list);
+    err = target_list(req_backups(req), req->arena, true, &list);
     if (err)
         return error_cause(
             req->arena,
@@ -109,13 +109,37 @@ static Error *upload_check(Req *req, const Body *body, const Upload **out)
     if (!backup_key_good(upload->file_name))
         return error_field(a, S("file"), "validation_invalid_file_name",
                            S("The file's name cannot be that of a backup."));
-    bool exists;
-    err = target_exists(req_backups(req), a, upload->file_name, &exists);
-    if (!err && exists)
-        err = error_field(a, S("file"), "validation_backup_name_exists",
-                          S("Backup file with the specified name already exists."));
     *out = upload;
-    return err;
+    return NULL;
+}
+
+typedef struct {
+    Backups *b;
+    Str key;
+} Claim;
+
+static void claim_end(void *arg)
+{
+    Claim *claim = arg;
+    backups_unclaim(claim->b, claim->key);
+}
+
+/* Until the request ends. Of two uploads under one name one is refused at once. */
+static Error *upload_claim(Req *req, Str key)
+{
+    Arena *a = req->arena;
+    Backups *b = req_backups(req);
+    Claim *claim = arena_new(a, Claim, 1);
+    *claim = (Claim){b, key};
+    bool exists = !backups_claim(b, key);
+    Error *err = NULL;
+    if (!exists) {
+        arena_defer(a, claim_end, claim);
+        err = target_exists(b, a, key, &exists);
+    }
+    if (err || !exists) return err;
+    return error_field(a, S("file"), "validation_backup_name_exists",
+                       S("Backup file with the specified name already exists."));
 }
 
 /* POST /api/backups/upload
@@ -138,7 +162,8 @@ static Error *handle_upload(Req *req, Res *res)
     err = upload_check(req, &body, &upload);
     if (err) return input_fault(err);
     assert(upload);
-    err = target_put_upload(req_backups(req), req->arena, upload->file_name, upload);
+    err = upload_claim(req, upload->file_name);
+    if (!err) err = target_put_upload(req_backups(req), req->arena, upload->file_name, upload);
     if (err && err->field.len) err->field = S("file");
     if (err) return input_fault(err);
     log_info("backup", "backup uploaded", LOG_STR("key", upload->file_name),

@@ -56,6 +56,7 @@ Error *schedule_follow(Backups *b, Arena *a)
 
 void schedule_changed(void *arg)
 {
+    facts_forget(arg);
     Arena *a = arena_create("schedule", 0);
     Error *err = schedule_follow(arg, a);
     if (err) log_error("backup", "no scheduled backups", LOG_STR("message", err->message));

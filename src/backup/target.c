@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "s3/s3.h"
+#include "base/random.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -66,8 +66,8 @@ static Error *bucket_of(Backups *b, Arena *a, S3 **out)
 static Error *bucket_put(Backups *b, S3 *s3, Arena *a, Str key, int fd, uint64_t size, Str sha256)
 {
     S3Meta meta[2] = {
-        {S("croft-sha256"),   sha256         },
-        {S("croft-verified"), datetime_now(a)}
+        {S(META_SHA256),   sha256         },
+        {S(META_VERIFIED), datetime_now(a)}
     };
     S3Upload upload = {.from_fd = true,
                        .fd = fd,
@@ -94,8 +94,8 @@ static Str sidecar_text(Arena *a, Str name, Str sha256)
     Json *meta = json_new_object(a);
     json_set_str(a, meta, S("original-filename"), name);
     if (sha256.len) {
-        json_set_str(a, meta, S("croft-sha256"), sha256);
-        json_set_str(a, meta, S("croft-verified"), datetime_now(a));
+        json_set_str(a, meta, S(META_SHA256), sha256);
+        json_set_str(a, meta, S(META_VERIFIED), datetime_now(a));
     }
     Json *attributes = json_new_object(a);
     json_set_str(a, attributes, S("user.cache_control"), S(""));
@@ -129,10 +129,8 @@ static void sidecar_read(Arena *a, int folder, Str key, Json *item)
     Json *attributes;
     if (len <= 0 || json_parse(a, str_make(text, (size_t)len), NULL, &attributes)) return;
     const Json *meta = json_get(attributes, S("user.metadata"));
-    Str sum = json_str(json_get(meta, S("croft-sha256")), S(""));
-    Str verified = json_str(json_get(meta, S("croft-verified")), S(""));
-    if (sum.len) json_set_str(a, item, S("checksum"), str_concat(a, S("sha256:"), sum));
-    if (verified.len) json_set_str(a, item, S("verified"), verified);
+    item_vouch(a, item, json_str(json_get(meta, S(META_SHA256)), S("")),
+               json_str(json_get(meta, S(META_VERIFIED)), S("")));
 }
 
 /* ---- listing ---- */
@@ -148,15 +146,32 @@ static Json *item_new(Arena *a, Str key, uint64_t size, int64_t modified_ms)
 
 typedef struct {
     Arena *arena;
-    Json *list;
+    Json **items;
+    size_t count, cap;
 } Listing;
 
 static Error *bucket_item(void *arg, const S3Object *object)
 {
     Listing *l = arg;
-    if (!backup_key_good(object->key) || json_count(l->list) >= LIST_MAX) return NULL;
-    json_push(l->arena, l->list,
-              item_new(l->arena, object->key, object->size_bytes, object->modified_ms));
+    if (!backup_key_good(object->key) || l->count >= LIST_MAX) return NULL;
+    if (l->count == l->cap) {
+        l->cap = MAX(l->cap * 2, (size_t)64);
+        Json **grown = arena_new(l->arena, Json *, l->cap);
+        if (l->count) memcpy(grown, l->items, l->count * sizeof(*grown));
+        l->items = grown;
+    }
+    l->items[l->count++] = item_new(l->arena, object->key, object->size_bytes, object->modified_ms);
+    return NULL;
+}
+
+static Error *bucket_list(Backups *b, S3 *s3, Arena *a, bool vouched, Json *out)
+{
+    Listing l = {.arena = a};
+    Error *err = s3_list(s3, a, S(""), bucket_item, &l);
+    if (err) return err;
+    if (vouched) facts_add(b, s3, a, l.items, l.count);
+    for (size_t i = 0; i < l.count; i++)
+        json_push(a, out, l.items[i]);
     return NULL;
 }
 
@@ -200,16 +215,13 @@ static void run_list(void *arg)
     closedir(dir);
 }
 
-Error *target_list(Backups *b, Arena *a, Json **out)
+Error *target_list(Backups *b, Arena *a, bool vouched, Json **out)
 {
     S3 *s3;
     Error *err = bucket_of(b, a, &s3);
     if (err) return err;
     *out = json_new_array(a);
-    if (s3) {
-        Listing listing = {a, *out};
-        return s3_list(s3, a, S(""), bucket_item, &listing);
-    }
+    if (s3) return bucket_list(b, s3, a, vouched, *out);
     ListJob job = {.b = b, .arena = a, .list = *out};
     err = await_work(b->app->workers, a, run_list, &job);
     return err ? err : job.err;
@@ -307,6 +319,9 @@ Error *target_put(Backups *b, Arena *a, Str key, const MadeBackup *made)
     Error *err = bucket_of(b, a, &s3);
     if (err) return err;
     if (s3) {
+        bool exists; /* by another program, or a server with the same bucket */
+        err = bucket_exists(s3, a, key, &exists);
+        if (err || exists) return err ? err : taken(a);
         int fd = open(arena_cstr(a, made->path), O_RDONLY | O_CLOEXEC);
         if (fd < 0) return error_errno(a, errno, "open", made->path);
         err = bucket_put(b, s3, a, key, fd, made->size, made->sha256);
@@ -316,10 +331,10 @@ Error *target_put(Backups *b, Arena *a, Str key, const MadeBackup *made)
     int folder;
     err = folder_of(b, a, &folder);
     if (err) return err;
-    sidecar_write(a, folder, key, made->sha256);
     if (renameat2(AT_FDCWD, arena_cstr(a, made->path), folder, arena_cstr(a, key),
                   RENAME_NOREPLACE) != 0)
         return errno == EEXIST ? taken(a) : error_errno(a, errno, "keep", key);
+    sidecar_write(a, folder, key, made->sha256); /* not before: the key may be another's */
     return folder_sync(folder) ? NULL : error_errno(a, errno, "fsync", S(BACKUPS_FOLDER));
 }
 
@@ -345,28 +360,31 @@ static bool upload_write(const Upload *u, int fd)
     return true;
 }
 
-/* Under another name first: a key is a whole backup or none. */
+/* Under a name of its own first, in the folder that is swept at start: a key is a
+ * whole backup or none. */
 static void run_upload(void *arg)
 {
     UploadJob *job = arg;
     Arena *a = job->arena;
-    int folder;
+    int folder, temp;
     job->err = folder_of(job->b, a, &folder);
+    if (!job->err)
+        job->err = tree_open(a, str_concat(a, job->b->dir, S("/" TEMP_FOLDER)), true, &temp);
     if (job->err) return;
-    const char *name = arena_cstr(a, job->key);
-    const char *part = arena_cstr(a, str_concat(a, S(".upload_"), job->key));
-    (void)unlinkat(folder, part, 0); /* of one that was cut off */
-    int fd = openat(folder, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const char *part = arena_cstr(a, str_concat(a, S("upload_"), random_text(a, 8, ALPHABET_ID)));
+    int fd = openat(temp, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         job->err = error_errno(a, errno, "create", job->key);
         return;
     }
     bool ok = upload_write(job->upload, fd) && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    ok = ok && renameat2(folder, part, folder, name, RENAME_NOREPLACE) == 0 && folder_sync(folder);
-    if (ok) return;
-    job->err = errno == EEXIST ? taken(a) : error_errno(a, errno, "keep", job->key);
-    (void)unlinkat(folder, part, 0);
+    int error = ok ? 0 : errno;
+    if (close(fd) != 0 && ok) error = errno;
+    if (!error && renameat2(temp, part, folder, arena_cstr(a, job->key), RENAME_NOREPLACE) != 0)
+        error = errno;
+    if (!error && folder_sync(folder)) return;
+    job->err = error == EEXIST ? taken(a) : error_errno(a, error ? error : errno, "keep", job->key);
+    (void)unlinkat(temp, part, 0);
 }
 
 Error *target_put_upload(Backups *b, Arena *a, Str key, const Upload *upload)
@@ -402,7 +420,7 @@ static int newest_first(const void *x, const void *y)
 Error *target_prune(Backups *b, Arena *a, size_t keep)
 {
     Json *list;
-    Error *err = target_list(b, a, &list);
+    Error *err = target_list(b, a, false, &list);
     if (err) return err;
     const Json **automatic = arena_new(a, const Json *, json_count(list) + 1);
     size_t count = 0;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -259,20 +259,57 @@ test('from the terminal, while the server runs and while it does not', async () 
   assert.match(run(['help', 'restore']).stdout, /croft restore FILE/);
 });
 
+/** Two uploads of one name at once: one is kept, whole, the other refused. */
+async function twoAtOnce(name) {
+  const zip = readFileSync(join(scratch, 'plain.zip'));
+  const both = [3, 5].map((n) => Buffer.concat([zip, Buffer.alloc(n << 20, n)]));
+  const ends = await Promise.allSettled(both.map((bytes) => upload(name, bytes)));
+  const kept = ends.findIndex((e) => e.status === 'fulfilled');
+  assert.ok(kept >= 0);
+  assert.equal(ends[1 - kept].reason?.response.data.file.code, 'validation_backup_name_exists');
+  assert.ok((await download(name)).bytes.equals(both[kept]));
+  await pb.backups.delete(name);
+}
+
+test('uploads of one name at once do not meet', async () => {
+  await until(() => keys().then(() => true, () => false)); // connections of before a restart are noticed late
+  for (let i = 0; i < 5; i++) await twoAtOnce(`twice${i}.zip`);
+  assert.deepEqual(readdirSync(join(server.data, 'backups')).filter((n) => n.startsWith('.')), []);
+});
+
 test('kept in a bucket: made, listed, fetched, restored, removed', async () => {
   const s3 = await startS3();
   try {
     await pb.settings.update({ backups: { s3: s3.settings() } });
     await pb.backups.create('bucket.zip');
     assert.deepEqual(await keys(), ['bucket.zip']);
+    const asked = () => s3.seen.filter((r) => r.method === 'HEAD').length;
+    const [item] = await pb.backups.getFullList();
+    assert.match(item.checksum, /^sha256:[0-9a-f]{64}$/);
+    assert.ok(Date.now() - Date.parse(item.verified) < 60e3);
+    const before = asked();
+    assert.deepEqual(await pb.backups.getFullList(), [item]);
+    assert.equal(asked(), before, 'asked once, remembered');
     assert.equal((await failure(pb.backups.create('bucket.zip'), 400)).response.data.name.code, 'validation_backup_name_exists');
     const answer = await download('bucket.zip');
+    assert.equal(item.checksum, `sha256:${createHash('sha256').update(answer.bytes).digest('hex')}`);
     assert.equal(answer.bytes.length, (await pb.backups.getFullList())[0].size);
     await photo('after the bucket');
     const last = await restored('bucket.zip');
     assert.equal(last.ok, true, last.message);
     assert.ok(!(await titles()).includes('after the bucket'));
     await pb.backups.delete('bucket.zip');
+    await twoAtOnce('twice.zip');
+    let letGo, first;
+    const second = new Promise((resolve) => {
+      s3.gate = (req) => req.method === 'PUT' ? { hold: new Promise((r) => { letGo = r; }), stored: resolve } : undefined;
+      first = upload('held.zip', readFileSync(join(scratch, 'plain.zip')));
+    }).then(() => failure(upload('held.zip', readFileSync(join(scratch, 'plain.zip'))), 400));
+    assert.equal((await second).response.data.file.code, 'validation_backup_name_exists');
+    s3.gate = null;
+    letGo();
+    await first;
+    await pb.backups.delete('held.zip');
     assert.deepEqual(await keys(), []);
     await pb.settings.update({ backups: { s3: { enabled: false } } });
     assert.ok((await keys()).includes('first.zip'));
