@@ -67,6 +67,35 @@ test('the period is chosen by keyboard, kept in the address, and told', async ()
   assert.equal(await page.getByRole('region', { name: 'Requests and errors' }).locator('tbody tr').count(), 30);
 });
 
+test('the plot tells its values: by keyboard, under the pointer, and as a table', async () => {
+  const page = await ui.open('/home');
+  await page.locator('.plot canvas').waitFor();
+  const chart = page.getByRole('figure').filter({ has: page.getByRole('heading', { name: 'Requests and errors' }) });
+  const plot = page.getByRole('slider', { name: 'Requests and errors' });
+  await page.getByText('Show as a table').click();
+  const rows = chart.locator('tbody tr');
+  const told = async (index) => {
+    const [time, ...values] = await rows.nth(index).locator('th, td').allTextContents();
+    const now = await plot.getAttribute('aria-valuetext');
+    assert.ok(now.startsWith(`${time}: Answered ${Number(values[0]).toLocaleString('en')}`), `${now} / ${time} ${values}`);
+    assert.equal(await plot.getAttribute('aria-valuenow'), String(index));
+    await chart.locator('figcaption').getByText(time, { exact: true }).waitFor();
+  };
+  await plot.focus();
+  for (const [key, index] of [['ArrowLeft', 23], ['ArrowLeft', 22], ['Home', 0], ['ArrowLeft', 0], ['ArrowRight', 1], ['PageUp', 11], ['End', 23]]) {
+    await page.keyboard.press(key);
+    await told(index);
+  }
+  await checkBoth(page, 'home, plot read');
+  await page.keyboard.press('Escape');
+  assert.equal(await plot.getAttribute('aria-valuetext'), 'Arrow keys tell the values');
+  const box = await page.locator('.plot .u-over').boundingBox();
+  await page.mouse.move(box.x + box.width - 2, box.y + box.height / 2);
+  await told(23);
+  await page.mouse.move(box.x + 2, box.y + box.height / 2);
+  await told(0);
+});
+
 test('warnings lead to their remedy, and go when it is done; a verified backup is told', async () => {
   const page = await ui.open('/home');
   const warnings = page.getByRole('region', { name: 'To look after' });

@@ -85,6 +85,24 @@ test('a range: brushed over the plot, then typed', async () => {
   await page.getByLabel('From').and(page.locator('[value=""], :not([value])')).waitFor();
 });
 
+test('the plot tells its values by keyboard and under the pointer', async () => {
+  const page = await ui.open('/logs');
+  await page.locator('.plot canvas').waitFor();
+  const plot = page.getByRole('slider');
+  await plot.focus();
+  await page.keyboard.press('End');
+  await page.getByText('Show as a table').click();
+  const [time] = await page.locator('figure tbody tr').last().locator('th').allTextContents();
+  await plot.focus();
+  await page.keyboard.press('End');
+  await until(async () => (await plot.getAttribute('aria-valuetext')).startsWith(`${time}: `), 5000);
+  await ui.check(page, 'plot read');
+  await page.keyboard.press('Escape');
+  const box = await page.locator('.plot .u-over').boundingBox();
+  await page.mouse.move(box.x + 2, box.y + box.height / 2);
+  await until(async () => (await plot.getAttribute('aria-valuenow')) === '0', 5000);
+});
+
 test('phone, dark, keyboard alone: open an entry, go on to the next', async () => {
   const page = await ui.open('/logs', { phone: true, dark: true });
   await rows(page).first().waitFor();

@@ -105,6 +105,45 @@ test('import JSON in pieces, by a unique field, on a phone', async () => {
   await panel(page).getByText('The JSON must be a list of objects.').waitFor();
 });
 
+test('an import is stopped after the piece that is on its way, says how far it came, and goes on', async () => {
+  const page = await ui.open('/records/products');
+  await more(page, 'Import');
+  const rows = Array.from({ length: 900 }, (_, i) => ({ title: i === 600 ? '' : `Stop ${i}`, sku: `stop-${i}` }));
+  await page.setInputFiles('dialog input[type=file]', { name: 'rows.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(rows)) });
+  let go;
+  let asks = 0;
+  const held = new Promise((resolve) => (go = resolve));
+  await page.route(/\/import$/, async (route) => {
+    if (++asks === 2) await held;
+    await route.continue();
+  });
+  await panel(page).getByRole('button', { name: 'Import 900 rows' }).click();
+  await panel(page).getByText('250 of 900').waitFor();
+  await panel(page).getByRole('button', { name: 'Stop', exact: true }).click();
+
+  await panel(page).getByRole('button', { name: 'Stopping…' }).waitFor();
+  go();
+  await panel(page).getByText('Stopped after row 500 of 900. What was imported so far stays.').waitFor();
+  await panel(page).getByText('Added 500, updated 0, left out 0.').waitFor();
+  await ui.check(page, 'stopped');
+  assert.equal(await count('sku ~ "stop-"'), 500);
+  await panel(page).getByRole('button', { name: 'Import the other 400 rows' }).click();
+  await panel(page).getByText('Added 899, updated 0, left out 1.').waitFor();
+  await panel(page).getByText('Row 601').waitFor();
+  assert.equal(await count('sku ~ "stop-"'), 899);
+  await panel(page).getByRole('button', { name: 'Another file' }).click();
+
+  // cut off in the middle: what is known, and what is not
+  await page.unroute(/\/import$/);
+  asks = 0;
+  await page.route(/\/import$/, (route) => (++asks === 2 ? route.abort() : route.continue()));
+  await page.setInputFiles('dialog input[type=file]', { name: 'rows.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(rows.slice(0, 400).map((row) => ({ ...row, sku: `cut-${row.sku}` })))) });
+  await panel(page).getByRole('button', { name: 'Import 400 rows' }).click();
+  await panel(page).getByText('The first 250 of 400 rows are done; whether those after them arrived is not known.').waitFor();
+  assert.equal(await count('sku ~ "cut-"'), 250);
+  await page.unroute(/\/import$/);
+});
+
 test('users: confirm, token, sessions, linked accounts, password', async () => {
   const user = await admin.collection('users').create({ email: 'ann@example.com', password: 'password-1', passwordConfirm: 'password-1', name: 'Ann' });
   const guest = new PocketBase(ui.server.url);

@@ -133,6 +133,21 @@ test('typed is not lost: an ended session, a cut network', async () => {
   assert.equal((await bySku('sku-20')).title, 'Without a network');
 });
 
+test('a search that fails says so, and finds when it is asked again', async () => {
+  const page = await ui.open('/records/products?record=new');
+  const box = panel(page).getByRole('combobox', { name: /^shop:/ });
+  await page.route(/collections\/shops\/records/, (route) => route.fulfill({ status: 500, json: { status: 500, message: 'The index is on fire.', data: {} } }));
+  await box.fill('nor');
+  await panel(page).getByRole('option', { name: 'The index is on fire.' }).waitFor();
+  await panel(page).getByRole('status').filter({ hasText: 'The index is on fire.' }).waitFor({ state: 'attached' });
+  await ui.check(page, 'a failed search');
+  await box.press('Enter'); // picks nothing
+  assert.equal(await box.inputValue(), 'nor');
+  await page.unroute(/collections\/shops\/records/);
+  await box.fill('nort');
+  await panel(page).getByRole('option', { name: /North/ }).click();
+});
+
 test('records without an `updated` are compared too', async () => {
   const page = await ui.open(`/records/shops?record=${shop.south.id}`);
   await panel(page).getByLabel('name').fill('South by me');

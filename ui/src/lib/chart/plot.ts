@@ -6,6 +6,8 @@ import type { ChartSeries } from './types';
 export interface Plot {
   setData: (times: number[], series: ChartSeries[]) => void;
   resize: (width: number) => void;
+  /** Marks one of the times as the pointer would; null marks none. */
+  point: (index: number | null) => void;
   destroy: () => void;
 }
 
@@ -59,6 +61,10 @@ export function createPlot(host: HTMLElement, times: number[], series: ChartSeri
   return {
     setData: (at, all) => plot.setData([at, ...all.map((one) => one.values)]),
     resize: (width) => plot.setSize({ width, height: options.height }),
+    point: (index) => {
+      const at = index === null ? undefined : plot.data[0][index];
+      plot.setCursor(at === undefined ? { left: -10, top: -10 } : { left: plot.valToPos(at, 'x'), top: 0 });
+    },
     destroy: () => plot.destroy(),
   };
 }

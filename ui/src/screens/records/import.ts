@@ -8,7 +8,8 @@ export interface Sheet { columns: string[]; rows: Record<string, unknown>[]; fro
 export type Mode = 'create' | 'upsert' | 'update';
 export type Mapping = Record<string, string>;
 export interface Fault { row: number; text: string }
-export interface Outcome { created: number; updated: number; failed: number; faults: Fault[]; committed: boolean }
+/** `done`: how many rows have their answer. */
+export interface Outcome { done: number; created: number; updated: number; failed: number; faults: Fault[]; committed: boolean }
 export interface Options { mode: Mode; key: string; dryRun: boolean; atomic: boolean; randomPasswords: boolean }
 interface Answer {
   committed: boolean; created: number; updated: number; failed: number;
@@ -149,25 +150,26 @@ function* piecesOf(records: readonly Record<string, unknown>[], most: number): G
   if (piece.length > 0) yield piece;
 }
 
+/**
+ * In pieces. A piece that is on its way is waited for when it is stopped, so that it is known which
+ * rows are in; a try, which keeps nothing, ends at once. `so` goes on where a stopped import ended.
+ */
 export async function importRecords(
-  collection: Collection, records: readonly Record<string, unknown>[], options: Options, signal: AbortSignal, told: (done: number, so: Outcome) => void,
+  collection: Collection, records: readonly Record<string, unknown>[], options: Options, stop: AbortSignal, told: (so: Outcome) => void,
+  so: Outcome = { done: 0, created: 0, updated: 0, failed: 0, faults: [], committed: false },
 ): Promise<Outcome> {
-  const so: Outcome = { created: 0, updated: 0, failed: 0, faults: [], committed: false };
   const most = options.atomic ? ATOMIC_MOST : collection.type === 'auth' ? PIECE_OF_USERS : PIECE;
-  let done = 0;
-  for (const piece of piecesOf(records, most)) {
+  for (const piece of piecesOf(records.slice(so.done), most)) {
+    if (stop.aborted) break;
     const answer = await api.send<Answer>(`/api/collections/${encodeURIComponent(collection.id)}/import`, {
-      method: 'POST', signal, body: { records: piece, ...options, ...(collection.type === 'auth' ? {} : { randomPasswords: undefined }) },
+      method: 'POST', ...(options.dryRun ? { signal: stop } : {}), body: { records: piece, ...options, ...(collection.type === 'auth' ? {} : { randomPasswords: undefined }) },
     });
-    so.created += answer.created;
-    so.updated += answer.updated;
-    so.failed += answer.failed;
-    so.committed ||= answer.committed;
-    answer.items.forEach((item, i) => {
-      if (item.error && so.faults.length < FAULTS_KEPT) so.faults.push({ row: done + i + 1, text: whyOf(item) });
-    });
-    done += piece.length;
-    told(done, { ...so });
+    const faults = answer.items.flatMap((item, i) => (item.error ? [{ row: so.done + i + 1, text: whyOf(item) }] : []));
+    so = {
+      done: so.done + piece.length, created: so.created + answer.created, updated: so.updated + answer.updated, failed: so.failed + answer.failed,
+      faults: [...so.faults, ...faults].slice(0, FAULTS_KEPT), committed: so.committed || answer.committed,
+    };
+    told(so);
   }
   return so;
 }

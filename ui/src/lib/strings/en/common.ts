@@ -26,6 +26,7 @@ export const common = {
   chooseFiles: 'Choose files',
   dropHere: 'or drop it here',
   chartAsTable: 'Show as a table',
+  chartKeys: 'Arrow keys tell the values',
   time: 'Time',
   showPassword: 'Show password',
   hidePassword: 'Hide password',
