@@ -36,6 +36,7 @@ static const LimitRow ROWS[] = {
     SIZE(form_fields, 1, 1000000, "parts of a form"),
     SIZE(form_field_bytes, KIB, GIB, "one plain value of a form"),
     SIZE(request_arena_bytes, MIB, 16 * GIB, "memory of one request; more ends it with 500"),
+    SIZE(request_memory_bytes, MIB, 1024 * GIB, "all requests, beyond 128 KiB each; more: 503"),
     SIZE(output_pending_bytes, MIB, 1024 * GIB, "large answers being sent, in all; more: 503"),
     SIZE(requests_per_connection, 1, UINT32_MAX, "then the connection is closed"),
     SIZE(connections, 1, 1000000, "open per thread; more: 503"),

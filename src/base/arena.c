@@ -15,6 +15,8 @@
  *   1. start <= at <= end: the current block; [at, end) is free.
  *   2. held = bytes of all blocks without their headers; held <= limit.
  *   3. frame is the innermost arena_protect(), on the stack that runs now.
+ *   4. charged = what of `held` is beyond budget->each, at most until the next
+ *      settle(); the sum over all arenas is budget->held.
  *
  * With CROFT_ARENA_CHECKED every allocation is an own block: the same code,
  * and AddressSanitizer watches each allocation for itself.
@@ -24,6 +26,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,6 +94,8 @@ struct Arena {
     Block *grown, *own;
     size_t used; /* handed out from blocks before the current one and own blocks */
     size_t held, limit;
+    size_t charged;      /* to the budget */
+    ArenaBudget *budget; /* NULL = none */
     size_t next_block;
     Defer *defers;
     Frame *frame;
@@ -138,11 +143,11 @@ static void blocks_free(Block **list)
 }
 
 /* Ends the work that asked for too much: see arena_protect(). */
-NORETURN __attribute__((noinline)) static void outgrown(Arena *a, size_t wanted)
+NORETURN __attribute__((noinline)) static void end_work(Arena *a, int status, size_t wanted,
+                                                        const char *than, size_t limit)
 {
     (void)snprintf(a->overflow_cause, sizeof a->overflow_cause,
-                   "arena %s: %zu bytes more than its limit of %zu allows", a->name, wanted,
-                   a->own_limit);
+                   "arena %s: %zu bytes more than %s of %zu allows", a->name, wanted, than, limit);
     Frame *frame = a->frame;
     if (!frame) {
         (void)dprintf(2, "FATAL %s\n", a->overflow_cause);
@@ -150,8 +155,9 @@ NORETURN __attribute__((noinline)) static void outgrown(Arena *a, size_t wanted)
     }
     /* The error must still be told: room for that, once a round. */
     if (a->limit == a->own_limit) a->limit += GRACE;
-    a->overflow = (Error){
-        .status = 500, .message = error_default_message(500), .cause = str_from(a->overflow_cause)};
+    a->overflow = (Error){.status = status,
+                          .message = error_default_message(status),
+                          .cause = str_from(a->overflow_cause)};
 #ifdef HAVE_ASAN
     /* The frames skipped below would leave their red zones behind; the
      * sanitizer's own clean-up knows the thread's stack only, not a fiber's. */
@@ -161,14 +167,52 @@ NORETURN __attribute__((noinline)) static void outgrown(Arena *a, size_t wanted)
     FRAME_ENTER(frame);
 }
 
+NORETURN static void outgrown(Arena *a, size_t wanted)
+{
+    end_work(a, 500, wanted, "its limit", a->own_limit);
+}
+
+/* What is told in the grace, and clean-ups, are charged but never refused. */
+static bool charge(Arena *a, size_t more)
+{
+    ArenaBudget *b = a->budget;
+    if (!b || a->held + more <= b->each + a->charged) return true;
+    size_t due = a->held + more - b->each - a->charged;
+    size_t now = atomic_fetch_add(&b->held, due) + due;
+    if (now > b->limit && a->limit == a->own_limit) {
+        atomic_fetch_sub(&b->held, due);
+        return false;
+    }
+    a->charged += due;
+    return true;
+}
+
+/* Gives back what is held no more. */
+static void settle(Arena *a)
+{
+    ArenaBudget *b = a->budget;
+    if (!a->charged) return;
+    size_t due = a->held > b->each ? a->held - b->each : 0;
+    if (due >= a->charged) return;
+    atomic_fetch_sub(&b->held, a->charged - due);
+    a->charged = due;
+}
+
 static bool within_limit(const Arena *a, size_t more)
 {
     return more <= a->limit && a->held <= a->limit - more;
 }
 
-static char *own_block_new(Arena *a, size_t bytes, size_t align)
+/* Returns when the arena may hold so much more. */
+static void claim(Arena *a, size_t bytes)
 {
     if (!within_limit(a, bytes)) outgrown(a, bytes);
+    if (!charge(a, bytes)) end_work(a, 503, bytes, "what all share", a->budget->limit);
+}
+
+static char *own_block_new(Arena *a, size_t bytes, size_t align)
+{
+    claim(a, bytes);
 
     size_t lead = MAX(sizeof(Block), align);
     void *memory = NULL;
@@ -201,6 +245,7 @@ __attribute__((noinline)) static char *take_slow(Arena *a, size_t bytes, size_t 
     size_t size = a->next_block;
     if (!within_limit(a, size)) size = a->limit - a->held;
     if (size < bytes) outgrown(a, bytes);
+    claim(a, size);
     Block *b = malloc(sizeof(Block) + size);
     if (!b) outgrown(a, bytes);
 
@@ -232,6 +277,7 @@ static void start_over(Arena *a)
     a->end = a->start + a->first_size;
     a->used = 0;
     a->held = a->first_size;
+    settle(a);
     a->limit = a->own_limit;
     a->next_block = MAX((size_t)FIRST_BLOCK + 64, a->first_size) * 2;
 }
@@ -253,6 +299,11 @@ Arena *arena_create_sized(const char *name, size_t limit_bytes, size_t first_byt
 Arena *arena_create(const char *name, size_t limit_bytes)
 {
     return arena_create_sized(name, limit_bytes, FIRST_BLOCK - sizeof(Arena));
+}
+
+void arena_share(Arena *a, ArenaBudget *budget)
+{
+    a->budget = budget;
 }
 
 void arena_reset(Arena *a)
@@ -302,7 +353,7 @@ static char *own_block_extend(Arena *a, const char *old, size_t new_size)
     Block *b = own_block_find(a, old);
     if (!b || b->lead != sizeof(Block)) return NULL;
     size_t more = new_size - b->size;
-    if (!within_limit(a, more)) outgrown(a, more);
+    claim(a, more);
 
     block_unlink(&a->own, b);
     Block *moved = realloc(b, sizeof(Block) + new_size);
@@ -346,6 +397,7 @@ void arena_give_back(Arena *a, void *bytes, size_t size)
     block_unlink(&a->own, b);
     a->held -= b->size;
     a->used -= b->size;
+    settle(a);
     free(b);
 }
 

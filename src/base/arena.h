@@ -38,6 +38,19 @@ Arena *arena_create(const char *name, size_t limit_bytes);
  * great many arenas that stay small, or one that is known to get large. */
 Arena *arena_create_sized(const char *name, size_t limit_bytes, size_t first_bytes);
 
+/* Memory that many arenas share: a thousand requests may each be within their
+ * own limit and together take more than the machine has. Each arena holds `each`
+ * bytes as of right, so that small work goes on whatever the large does; what it
+ * holds beyond counts, and an arena that finds too little left is ended as if it
+ * had outgrown its own limit, but with status 503: it may work later. Any thread. */
+typedef struct {
+    size_t limit, each;
+    _Atomic size_t held;
+} ArenaBudget;
+
+/* Right after the arena was made. The budget must outlive it. */
+void arena_share(Arena *a, ArenaBudget *budget);
+
 /* Runs what arena_defer() registered, last first, and forgets everything
  * allocated. Keeps at most one block for the next round. */
 void arena_reset(Arena *a);
@@ -78,7 +91,7 @@ Str str_lower(Arena *a, Str s); /* ASCII only */
 void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
 
 /* Runs work(arg). Returns its result, or, when the arena outgrew its limit on
- * the way, an error of status 500 with the arena's name as cause; the arena then
+ * the way, an error of status 500 (503 for a budget that is spent) with the arena's name as cause; the arena then
  * has 64 KiB more until its reset, so that the error can be told. Calls nest. */
 Error *arena_protect(Arena *a, Error *(*work)(void *arg), void *arg);
 

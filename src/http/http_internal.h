@@ -145,6 +145,7 @@ struct HttpServer {
     size_t loop_count;
     struct StaticSite *site; /* static.c: the public_dir; NULL = none */
     _Atomic bool stopping;
+    ArenaBudget request_memory;    /* of the arenas of all requests */
     _Atomic size_t output_pending; /* held by requests: output.c */
 };
 

@@ -30,6 +30,7 @@ static Request *request_take(HttpLoop *hl)
     r = calloc(1, sizeof(Request));
     if (!r) return NULL;
     r->req.arena = arena_create("request", hl->server->config.limits.request_arena_bytes);
+    arena_share(r->req.arena, &hl->server->request_memory);
     r->server = hl->server;
     r->hloop = hl;
     return r;

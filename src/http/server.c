@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,14 @@
 #define SWEEP_MAX_MS    500
 #define STOP_EXTRA_MS   1000 /* for handlers that do not notice that their client was cut off */
 
+/* What each request may hold before it counts. */
+#define REQUEST_MEMORY_EACH ((size_t)128 << 10)
+
+static size_t request_memory_default(void)
+{
+    return (size_t)MAX(memory_available() / 4, UINT64_C(64) << 20);
+}
+
 HttpLimits http_limits_default(void)
 {
     return (HttpLimits){
@@ -37,6 +46,7 @@ HttpLimits http_limits_default(void)
         .form_fields = 1000,
         .form_field_bytes = (size_t)8 << 20,
         .request_arena_bytes = (size_t)64 << 20,
+        .request_memory_bytes = request_memory_default(),
         .output_pending_bytes = (size_t)64 << 20,
         .requests_per_connection = 100000,
         .connections = 20000,
@@ -275,6 +285,8 @@ Error *http_server_create(Arena *a, const HttpConfig *config, HttpServer **out)
 {
     HttpServer *server = arena_new(a, HttpServer, 1);
     server->config = *config;
+    server->request_memory =
+        (ArenaBudget){.limit = config->limits.request_memory_bytes, .each = REQUEST_MEMORY_EACH};
     server->arena = a;
     server->router = router_new(a, config->tables, config->table_count);
     cors_set_up(a, server, config->origins);

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { request, startServer, text } from './server.mjs';
+import { EventSource } from './eventsource.mjs';
+import { request, startServer, text, until } from './server.mjs';
 
 // rule text -> does it let `who` at a record owned by `owner`?
 const RULES = {
@@ -150,9 +151,39 @@ function expected(action, locked, lets, superuser, rule) {
   }[action];
 }
 
+/** A subscriber of `topics` with the token of a caller, and what it is told, by topic. */
+async function subscriber(topics, caller) {
+  const heard = [];
+  const source = new EventSource(`${server.url}/api/realtime`);
+  let id;
+  source.addEventListener('*any', (e) => {
+    if (e.type === 'PB_CONNECT') id = e.lastEventId;
+    else heard.push(e.type);
+  });
+  await until(() => id);
+  assert.equal((await send('POST', '/api/realtime', caller, { clientId: id, subscriptions: topics })).status, 204);
+  return { heard, close: () => source.close() };
+}
+
+/** Who of the callers is told of a change of a record: all subscribe, it changes, and a mark shows the end. */
+async function toldOf(d) {
+  const topics = [`${d.collection.name}/*`, `${d.collection.name}/${d.id}`, `${d.link.collectionName}/*`];
+  const all = await Promise.all(Object.values(callers).map((caller) => subscriber(topics, caller)));
+  await admin.collection(d.collection.name).update(d.id, { title: 'told' });
+  await admin.collection(d.link.collectionName).update(d.link.id, { doc: d.id });
+  await until(() => all.every((l) => l.heard.includes(topics[2])));
+  for (const l of all) l.close();
+  return Object.fromEntries(Object.keys(callers).map((who, i) => [who, topics.slice(0, 2).map((t) => all[i].heard.filter((h) => h === t).length).join()]));
+}
+
 for (const [name, [rule, lets]] of Object.entries(RULES)) {
   test(`rule ${name}: every caller, every action`, async () => {
     const wrong = [];
+    const told = await toldOf(docs[name]);
+    for (const [who, caller] of Object.entries(callers)) {
+      const want = caller.who.superuser || lets(caller.who, docs[name].owner) ? '1,1' : '0,0';
+      if (told[who] !== want) wrong.push(`${who} realtime: ${told[who]} messages, expected ${want}`);
+    }
     for (const [who, caller] of Object.entries(callers))
       for (const [action, act] of Object.entries(ACTIONS)) {
         const d = docs[name];
@@ -181,6 +212,9 @@ test('every route: every caller gets what the table says', async () => {
     if (row.only && row.only !== page) continue;
     for (const [who, caller] of Object.entries(callers)) {
       const r = await send(row.probe ?? method, row.at ?? path, caller, row.body);
+      // No credentials that a browser would send by itself, so nothing for another site to ride on.
+      for (const header of ['set-cookie', 'access-control-allow-credentials', 'server', 'x-powered-by'])
+        if (r.headers[header] !== undefined) wrong.push(`${who} ${route}: ${header}: ${r.headers[header]}`);
       const want = row.expect[kindOf(caller.who)];
       if (r.status !== want) wrong.push(`${who} ${route}: ${r.status}, expected ${want}: ${r.body.slice(0, 150)}`);
     }

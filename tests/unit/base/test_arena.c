@@ -217,6 +217,62 @@ static void outgrowing_ends_the_work(void **state)
     }
 }
 
+/* ---- a budget for many ---- */
+
+enum { MI = 1024 * 1024 };
+
+typedef struct {
+    Arena *a;
+    size_t bytes;
+} Wish;
+
+static Error *take_wish(void *arg)
+{
+    Wish *w = arg;
+    (void)arena_bytes(w->a, w->bytes);
+    return NULL;
+}
+
+static int wish(Arena *a, size_t bytes)
+{
+    Wish w = {a, bytes};
+    Error *err = arena_protect(a, take_wish, &w);
+    return err ? err->status : 0;
+}
+
+static void a_budget_is_shared(void **state)
+{
+    (void)state;
+    ArenaBudget budget = {.limit = (size_t)4 * MI, .each = MI};
+    Arena *a = arena_create("one", (size_t)64 * MI), *b = arena_create("two", (size_t)64 * MI);
+    arena_share(a, &budget);
+    arena_share(b, &budget);
+
+    check_int("as of right", wish(a, MI / 2), 0);
+    check_int("costs nothing", budget.held, 0);
+    check_int("beyond", wish(a, (size_t)3 * MI), 0);
+    assert_true(budget.held > (size_t)2 * MI && budget.held < (size_t)3 * MI);
+    check_int("too much for both", wish(b, (size_t)4 * MI), 503);
+    /* Its error can be told, though nothing is left to share. */
+    check_int("the grace", wish(b, 40000), 0);
+    arena_reset(b);
+    check_int("its own right stays", wish(b, MI / 2), 0);
+    check_int("its own limit comes first", wish(b, (size_t)65 * MI), 500);
+
+    char *large = arena_bytes(b, 100000);
+    size_t before = budget.held;
+    large = arena_extend(b, large, 100000, (size_t)1500000);
+    assert_true(budget.held > before);
+    arena_give_back(b, large, 1500000);
+    check_int("given back", budget.held, before);
+    arena_reset(a);
+    check_int("reset", budget.held, 0);
+    check_int("room again", wish(b, (size_t)4 * MI), 0);
+    arena_destroy(b);
+    check_int("destroyed", budget.held, 0);
+    arena_destroy(a);
+}
+
 static Error *protect_inside(void *arg)
 {
     Error *err = arena_protect(arg, take_too_much, arg);
@@ -316,6 +372,7 @@ int main(void)
         test_with_arena(copies_and_prints),
         test_with_arena(deferred_run_last_first),
         cmocka_unit_test(outgrowing_ends_the_work),
+        cmocka_unit_test(a_budget_is_shared),
         cmocka_unit_test(protection_nests),
         cmocka_unit_test(everything_may_be_used),
         cmocka_unit_test(unwinds_on_a_fiber),
