@@ -54,6 +54,7 @@ test('with --encryption-env the secrets are nowhere in the folder in clear, and 
   const pb = await one.admin();
   await pb.settings.update({ smtp: { password: 'hush-hush-smtp' }, s3: { secret: 'hush-hush-s3' }, meta: { appName: 'Sealed' } });
   const everything = () => readdirSync(one.data, { recursive: true, withFileTypes: true }).filter((e) => e.isFile()).map((e) => join(e.path ?? e.parentPath, e.name));
+  assert.ok(everything().length >= 3, everything().join());
   for (const file of everything()) {
     assert.equal(readFileSync(file).includes('hush-hush'), false, file);
     assert.equal(statSync(file).mode & 0o077, 0, `${file} can be read by others`);

@@ -13,22 +13,30 @@ enum { MACHINE = 8000 };
 
 static const struct {
     const char *name;
-    const char *cgroup;                /* /proc/self/cgroup; NULL = there is none */
-    struct { const char *path, *text; } files[3]; /* below /sys/fs/cgroup/ */
+    const char *cgroup; /* /proc/self/cgroup; NULL = there is none */
+    struct {
+        const char *path, *text;
+    } files[3]; /* below /sys/fs/cgroup/ */
     uint64_t bytes;
 } CASES[] = {
-    {"no control groups", NULL, {{0}}, MACHINE},
-    {"v2, no limit", "0::/a/b\n", {{"a/b/memory.max", "max\n"}}, MACHINE},
-    {"v2, its own", "0::/a/b\n", {{"a/b/memory.max", "500\n"}, {"a/memory.max", "max\n"}}, 500},
-    {"v2, one above", "0::/a/b\n", {{"a/b/memory.max", "500\n"}, {"a/memory.max", "400\n"}}, 400},
-    {"v2, the top, as in a container", "0::/../../x\n", {{"memory.max", "300\n"}}, 300},
-    {"v2, the root", "0::/\n", {{"memory.max", "200\n"}}, 200},
-    {"v1", "5:cpu,cpuacct:/\n4:memory:/a\n0::/\n", {{"memory/a/memory.limit_in_bytes", "600\n"}}, 600},
-    {"v1, as in a container", "4:memory:/docker/5bdb\n", {{"memory/memory.limit_in_bytes", "700\n"}}, 700},
-    {"v1, no limit", "4:memory:/a\n", {{"memory/a/memory.limit_in_bytes", "9223372036854771712\n"}}, MACHINE},
-    {"of another controller", "4:cpu:/a\n", {{"memory/a/memory.limit_in_bytes", "600\n"}}, MACHINE},
-    {"nonsense", "4\n\n:::\n0::/a\n", {{"a/memory.max", "-5"}, {"memory.max", ""}}, MACHINE},
-    {"zero is no limit", "0::/a\n", {{"a/memory.max", "0\n"}}, MACHINE},
+    {"no control groups",              NULL,                {{0}},                                                         MACHINE},
+    {"v2, no limit",                   "0::/a/b\n",         {{"a/b/memory.max", "max\n"}},                                 MACHINE},
+    {"v2, its own",                    "0::/a/b\n",         {{"a/b/memory.max", "500\n"}, {"a/memory.max", "max\n"}},      500    },
+    {"v2, one above",                  "0::/a/b\n",         {{"a/b/memory.max", "500\n"}, {"a/memory.max", "400\n"}},      400    },
+    {"v2, the top, as in a container", "0::/../../x\n",     {{"memory.max", "300\n"}},                                     300    },
+    {"v2, the root",                   "0::/\n",            {{"memory.max", "200\n"}},                                     200    },
+    {"v1",
+     "5:cpu,cpuacct:/\n4:memory:/a\n0::/\n",                {{"memory/a/memory.limit_in_bytes", "600\n"}},
+     600                                                                                                                          },
+    {"v1, as in a container",
+     "4:memory:/docker/5bdb\n",                             {{"memory/memory.limit_in_bytes", "700\n"}},
+     700                                                                                                                          },
+    {"v1, no limit",
+     "4:memory:/a\n",                                       {{"memory/a/memory.limit_in_bytes", "9223372036854771712\n"}},
+     MACHINE                                                                                                                      },
+    {"of another controller",          "4:cpu:/a\n",        {{"memory/a/memory.limit_in_bytes", "600\n"}},                 MACHINE},
+    {"nonsense",                       "4\n\n:::\n0::/a\n", {{"a/memory.max", "-5"}, {"memory.max", ""}},                  MACHINE},
+    {"zero is no limit",               "0::/a\n",           {{"a/memory.max", "0\n"}},                                     MACHINE},
 };
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
