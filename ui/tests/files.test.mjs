@@ -225,6 +225,7 @@ test('on a phone', async () => {
   await page.getByRole('button', { name: 'Delete 1 file' }).tap();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete 1 file' }).tap();
   await page.getByText('1 file deleted.').waitFor();
+  await counted(page).waitFor({ state: 'attached' });
 });
 
 test('in a bucket; and when it, or the server, does not answer', async () => {

@@ -58,7 +58,7 @@ async function seedRecords() {
   // And what no API lets in: a database can come from anywhere.
   raw = await admin.collection('posts').create({ text: 'raw' });
   const columns = ['text', 'editor', 'number', 'bool', 'email', 'url', 'date', 'one', 'file', 'relation', 'secret', 'created', 'updated'].map((name) => `[${name}] = ${quoted(EVIL)}`);
-  const lists = ['some', 'files', 'relations', 'json'].map((name) => `[${name}] = ${quoted(JSON.stringify([EVIL]))}`);
+  const lists = ['some', 'files', 'relations', 'json'].map((name) => `[${name}] = ${quoted(JSON.stringify([EVIL, EVIL]))}`);
   await sql(`UPDATE posts SET ${[...columns, ...lists, `place = ${quoted(JSON.stringify({ lat: EVIL, lon: EVIL }))}`].join(', ')} WHERE id = '${raw.id}'`);
   await admin.collections.create({ name: 'views', type: 'view', viewQuery: `SELECT id, text, ${quoted(EVIL)} AS more FROM posts` });
   user = await admin.collection('users').create({ ...PASSWORD, email: 'ann@example.com', name: EVIL, avatar: file(PNG, FILE, 'image/png') });
