@@ -22,6 +22,9 @@
  * where it stopped. Nobody has a database open meanwhile: it happens before that,
  * under the folder's lock.
  *
+ * Before trial the storage folder gets a new identity, so that no sweep judges
+ * objects in a bucket by a database of an earlier day (docs/decisions/0009).
+ *
  * What belongs to the place and not to the data stays: backups, locks, sockets,
  * temporary files (backup_holds()).
  */
@@ -176,6 +179,8 @@ static Error *swap_go_on(Swap *s)
             break;
         case IN:
             err = move_between(s, "new", false);
+            if (!err && !storage_disown(s->dir, "storage"))
+                err = error_errno(s->arena, errno, "disown", S("storage"));
             err = err ? turn_back(s, err, UNDO_OUT) : state_write(s, TRIAL);
             break;
         case UNDO_OUT:

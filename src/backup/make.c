@@ -64,7 +64,7 @@ static bool skip_live(Str path)
     Str name = str_from_pos(path, (size_t)(slash + 1));
     if (!str_starts(path, S("storage/"))) return false;
     return str_starts(name, S("thumbs_")) || str_eq(path, S("storage/.tmp")) ||
-           str_eq(path, S("storage/.held"));
+           str_eq(path, S("storage/.site")) || str_eq(path, S("storage/.held"));
 }
 
 /* With the files on S3 nothing below storage/ is current. */

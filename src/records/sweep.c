@@ -238,7 +238,9 @@ Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphan
                  LOG_INT("missing", s.missing));
     }
     if (s.foreign) {
-        log_info("records", "objects that no record names, but others have stored, are kept",
+        log_info("records",
+                 "objects that no record names, but others or this server before a restore have "
+                 "stored, are kept",
                  LOG_INT("count", s.foreign));
     }
     if (s.older) {

@@ -82,6 +82,17 @@ static bool site_read(Storage *s)
     return ok;
 }
 
+bool storage_disown(int parent, const char *name)
+{
+    int root = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root < 0) return errno == ENOENT;
+    bool ok = unlinkat(root, SITE_FILE, 0) == 0 ? fsync(root) == 0 : errno == ENOENT;
+    int saved = errno;
+    close(root);
+    errno = saved;
+    return ok;
+}
+
 Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out)
 {
     Storage *s = arena_new(a, Storage, 1);

@@ -43,6 +43,10 @@ typedef struct {
 
 /* `dir` is "<data dir>/storage"; made when missing. */
 MUST_CHECK Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out);
+/* Gives the folder `name` in `parent`, which no Storage has open, a new identity:
+ * what it has stored in a bucket so far is somebody else's from now on, and never
+ * swept. For a folder whose database was put back to an earlier day. */
+MUST_CHECK bool storage_disown(int parent, const char *name);
 void storage_close(Storage *s);
 
 /* ---- S3 ---- */

@@ -317,3 +317,37 @@ test('kept in a bucket: made, listed, fetched, restored, removed', async () => {
     await s3.stop();
   }
 });
+
+test('files in a bucket outlive a restore to before their upload, and a later backup finds them', async () => {
+  const s3 = await startS3();
+  try {
+    await pb.settings.update({ s3: s3.settings() });
+    await photo('before the first');
+    await pb.backups.create('files1.zip');
+    const later = await photo('after the first');
+    const key = `${later.collectionId}/${later.id}/${later.file}`;
+    await pb.backups.create('files2.zip');
+    const swept = () => server.output.split('this server before a restore').length;
+    const before = swept();
+    assert.equal((await restored('files1.zip')).ok, true);
+    assert.ok(!(await titles()).includes('after the first'));
+    await until(() => swept() > before, 15000);
+    assert.deepEqual(await s3.keys(key), [key], 'kept, and told');
+
+    const orphan = await photo('cut off'); // as a crash leaves it: an object without a row
+    await pb.settings.update({ s3: { enabled: false } });
+    await pb.collection('photos').delete(orphan.id);
+    await pb.settings.update({ s3: { enabled: true } });
+    process.kill(server.workers()[0], 'SIGKILL');
+    await until(async () => (await s3.keys(`${orphan.collectionId}/${orphan.id}/`)).length === 0, 15000);
+    assert.deepEqual(await s3.keys(key), [key]);
+
+    pb = await server.admin();
+    assert.equal((await restored('files2.zip')).ok, true);
+    const file = await request(server.port, 'GET', `/api/files/photos/${later.id}/${later.file}`);
+    assert.equal(file.body, 'bytes of after the first');
+    await pb.settings.update({ s3: { enabled: false } });
+  } finally {
+    await s3.stop();
+  }
+});

@@ -77,6 +77,7 @@ static void folder_fill(Fixture *f)
         file_put(f, arena_cstr(f->a, str_printf(f->a, ".croft_restore/new/%s", DATA[i])), "new");
     }
     file_put(f, "only_old", "old");
+    file_put(f, "storage/.site", "whose objects in a bucket are ours");
     file_put(f, ".croft_restore/new/only_new", "new");
 }
 
@@ -169,6 +170,7 @@ static void files_kept_elsewhere_stay(void **state)
     assert_int_equal(recover(f), RESTORE_TRIAL);
     check_str("data", file_text(f, "data.db"), "new");
     check_str("storage", file_text(f, "storage/a"), "old");
+    assert_false(is_there(f, "storage/.site")); /* no sweep by an older database */
 }
 
 /* ---- stopped at every system call that changes a folder ---- */
