@@ -6,31 +6,14 @@
 #include "collections/collections_internal.h"
 
 /* Also the whitelist: no other name can be filtered or sorted by. */
-static const Collection *describe(Arena *a)
-{
-    static const struct {
-        const char *name;
-        FieldType type;
-    } FIELDS[] = {
-        {"id",      FIELD_TEXT},
-        {"created", FIELD_TEXT},
-        {"updated", FIELD_TEXT},
-        {"name",    FIELD_TEXT},
-        {"system",  FIELD_BOOL},
-        {"type",    FIELD_TEXT},
-    };
-    Collection *c = arena_new(a, Collection, 1);
-    c->id = c->name = S("_collections");
-    c->fields = arena_new(a, Field, COUNT(FIELDS));
-    c->field_count = COUNT(FIELDS);
-    for (size_t i = 0; i < COUNT(FIELDS); i++) {
-        c->fields[i] = (Field){.type = FIELDS[i].type,
-                               .id = str_from(FIELDS[i].name),
-                               .name = str_from(FIELDS[i].name),
-                               .index = (int)i};
-    }
-    return c;
-}
+static const Column COLUMNS[] = {
+    {"id",      FIELD_TEXT},
+    {"created", FIELD_TEXT},
+    {"updated", FIELD_TEXT},
+    {"name",    FIELD_TEXT},
+    {"system",  FIELD_BOOL},
+    {"type",    FIELD_TEXT},
+};
 
 typedef struct {
     const Schema *schema;
@@ -63,7 +46,8 @@ static Error *list_work(Tx *tx, void *arg)
     Arena *a = tx_arena(tx);
     l->items = json_new_array(a);
     l->total = -1;
-    Select *q = select_new(a, db_dialect(tx_db(tx)), l->schema, describe(a), l->info);
+    const Collection *c = collection_of_table(a, S("_collections"), COLUMNS, COUNT(COLUMNS));
+    Select *q = select_new(a, db_dialect(tx_db(tx)), l->schema, c, l->info);
     Error *err = select_where_client(q, l->list->filter);
     if (err) return err;
     err = select_sort_client(q, l->list->sort);

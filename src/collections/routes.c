@@ -6,10 +6,14 @@
 #define VIEW_QUERY_MAX    5000
 #define IMPORT_BODY_BYTES (64u << 20)
 
-static Error *read_body(Req *req, size_t limit, const Json **out)
+/* The body of a superuser's request: 401 and 403 before a byte of it is read. */
+static Error *superuser_body(Req *req, size_t limit, const Json **out)
 {
+    Error *err = require_superuser(req);
+    if (err) return err;
+
     Body body = {0};
-    Error *err = req_body(req, limit, &body);
+    err = req_body(req, limit, &body);
     if (err && err->status == 400)
         return error_summary(err,
                              S("Failed to load the submitted data due to invalid formatting."));
@@ -78,11 +82,8 @@ static void note(const Context *cx, const char *what, Str name)
  */
 static Error *handle_create(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
-
     const Json *body;
-    err = read_body(req, 0, &body);
+    Error *err = superuser_body(req, 0, &body);
     if (err) return err;
     Collection *c;
     err = collection_create(req_context(req)->app, req->arena, body, &c);
@@ -101,11 +102,8 @@ static Error *handle_create(Req *req, Res *res)
  */
 static Error *handle_update(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
-
     const Json *body;
-    err = read_body(req, 0, &body);
+    Error *err = superuser_body(req, 0, &body);
     if (err) return err;
     Collection *c;
     err = collection_update(req_context(req)->app, req->arena, req_param(req, "collection"),
@@ -126,9 +124,11 @@ static Error *handle_delete(Req *req, Res *res)
     Error *err = require_superuser(req);
     if (err) return err;
 
-    err = collection_delete(req_context(req)->app, req->arena, req_param(req, "collection"),
-                            req_header(req, S("If-Match")));
+    Str name = req_param(req, "collection");
+    err =
+        collection_delete(req_context(req)->app, req->arena, name, req_header(req, S("If-Match")));
     if (err) return err;
+    note(req_context(req), "collection deleted", name);
     return res_empty(res, 204);
 }
 
@@ -143,8 +143,10 @@ static Error *handle_truncate(Req *req, Res *res)
     Error *err = require_superuser(req);
     if (err) return err;
 
-    err = collection_truncate(req_context(req)->app, req->arena, req_param(req, "collection"));
+    Str name = req_param(req, "collection");
+    err = collection_truncate(req_context(req)->app, req->arena, name);
     if (err) return err;
+    note(req_context(req), "collection emptied", name);
     return res_empty(res, 204);
 }
 
@@ -156,14 +158,12 @@ static Error *handle_truncate(Req *req, Res *res)
  */
 static Error *handle_import(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
-
     const Json *body;
-    err = read_body(req, IMPORT_BODY_BYTES, &body);
+    Error *err = superuser_body(req, IMPORT_BODY_BYTES, &body);
     if (err) return err;
     err = collections_import(req_context(req)->app, req->arena, body);
     if (err) return err;
+    note(req_context(req), "collections imported", S("*"));
     return res_empty(res, 204);
 }
 
@@ -218,11 +218,8 @@ static Error *handle_providers(Req *req, Res *res)
  */
 static Error *handle_dry_run(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
-
     const Json *body;
-    err = read_body(req, 0, &body);
+    Error *err = superuser_body(req, 0, &body);
     if (err) return err;
     Checks checks = {.arena = req->arena};
     Str query = json_str(json_get(body, S("query")), S(""));
@@ -250,10 +247,8 @@ static Error *handle_dry_run(Req *req, Res *res)
  */
 static Error *handle_check_rule(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
     const Json *body;
-    err = read_body(req, 0, &body);
+    Error *err = superuser_body(req, 0, &body);
     if (err) return err;
     Context *cx = req_context(req);
     Json *answer;
@@ -271,10 +266,8 @@ static Error *handle_check_rule(Req *req, Res *res)
  */
 static Error *handle_plan(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
     const Json *body;
-    err = read_body(req, IMPORT_BODY_BYTES, &body);
+    Error *err = superuser_body(req, IMPORT_BODY_BYTES, &body);
     if (err) return err;
     Json *answer;
     err = collection_plan(req_context(req)->app, req->arena, body, &answer);
@@ -291,10 +284,8 @@ static Error *handle_plan(Req *req, Res *res)
  */
 static Error *handle_test_rule(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
     const Json *body;
-    err = read_body(req, 0, &body);
+    Error *err = superuser_body(req, 0, &body);
     if (err) return err;
     Context *cx = req_context(req);
     Json *answer;

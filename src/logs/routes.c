@@ -7,30 +7,13 @@
 #define READ_MS 10000
 
 /* Also the whitelist. `data` takes a path: data.status. */
-static const Collection *describe(Arena *a)
-{
-    static const struct {
-        const char *name;
-        FieldType type;
-    } FIELDS[] = {
-        {"id",      FIELD_TEXT  },
-        {"created", FIELD_TEXT  },
-        {"level",   FIELD_NUMBER},
-        {"message", FIELD_TEXT  },
-        {"data",    FIELD_JSON  },
-    };
-    Collection *c = arena_new(a, Collection, 1);
-    c->id = c->name = S("_logs");
-    c->fields = arena_new(a, Field, COUNT(FIELDS));
-    c->field_count = COUNT(FIELDS);
-    for (size_t i = 0; i < COUNT(FIELDS); i++) {
-        c->fields[i] = (Field){.type = FIELDS[i].type,
-                               .id = str_from(FIELDS[i].name),
-                               .name = str_from(FIELDS[i].name),
-                               .index = (int)i};
-    }
-    return c;
-}
+static const Column COLUMNS[] = {
+    {"id",      FIELD_TEXT  },
+    {"created", FIELD_TEXT  },
+    {"level",   FIELD_NUMBER},
+    {"message", FIELD_TEXT  },
+    {"data",    FIELD_JSON  },
+};
 
 typedef struct {
     Str filter, sort, id;
@@ -44,7 +27,7 @@ typedef struct {
 static Select *select_of(Tx *tx)
 {
     Arena *a = tx_arena(tx);
-    const Collection *c = describe(a);
+    const Collection *c = collection_of_table(a, S("_logs"), COLUMNS, COUNT(COLUMNS));
     AuthInfo *auth = arena_new(a, AuthInfo, 1);
     *auth = (AuthInfo){.collection = c, .is_superuser = true};
     RequestInfo *info = arena_new(a, RequestInfo, 1);
@@ -52,7 +35,7 @@ static Select *select_of(Tx *tx)
     return select_new(a, db_dialect(tx_db(tx)), schema_of(a, NULL, 0), c, info);
 }
 
-/* Columns in the order of describe(). What is no JSON, by another hand, is text. */
+/* In the order of COLUMNS. What is no JSON, by another hand, is text. */
 static void write_row(Arena *a, Stmt *stmt, Buf *out)
 {
     buf_add(out, S("{\"created\":"));

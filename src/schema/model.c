@@ -272,6 +272,20 @@ void collection_complete(Arena *a, Collection *c, const Collection *base)
     fields_compile_patterns(a, c, false);
 }
 
+const Collection *collection_of_table(Arena *a, Str name, const Column *columns, size_t count)
+{
+    Collection *c = arena_new(a, Collection, 1);
+    c->id = c->name = name;
+    c->fields = arena_new(a, Field, count);
+    c->field_count = count;
+    for (size_t i = 0; i < count; i++) {
+        Str column = str_from(columns[i].name);
+        c->fields[i] =
+            (Field){.type = columns[i].type, .id = column, .name = column, .index = (int)i};
+    }
+    return c;
+}
+
 Collection *collection_scaffold(Arena *a, CollectionType type)
 {
     Json *json = json_new_object(a);

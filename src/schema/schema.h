@@ -230,6 +230,15 @@ MUST_CHECK Error *collection_from_json(Arena *a, const Collection *base, const J
 Json *collection_to_json(Arena *a, const Collection *c);
 Json *field_to_json(Arena *a, const Field *f);
 
+/* A table of ours told as if it were a collection, so that the filter language
+ * can be asked for it; `columns` are in the order of the table, and are all that
+ * can be asked for. Column and id have one name. Both outlive the result. */
+typedef struct {
+    const char *name;
+    FieldType type;
+} Column;
+const Collection *collection_of_table(Arena *a, Str name, const Column *columns, size_t count);
+
 /* A model with defaults, as the "scaffolds" endpoint shows it. */
 Collection *collection_scaffold(Arena *a, CollectionType type);
 

@@ -1,7 +1,7 @@
 // collections.test.mjs - schema changes through the SDK; the data stays (api: collections §10).
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { codes, failure, startServer, text } from './server.mjs';
+import { codes, failure, startServer, text, until } from './server.mjs';
 
 let server, admin;
 before(async () => {
@@ -152,18 +152,21 @@ test('records and schema changes at once: nothing fails for another reason than 
   const guest = server.client();
   let running = true;
   const errors = [];
+  const done = { writes: 0, reads: 0 };
   const writers = Promise.all(Array.from({ length: 8 }, async () => {
-    while (running) await guest.collection('busy').create({ t: 'x' }).catch((e) => errors.push(e));
+    while (running) await guest.collection('busy').create({ t: 'x' }).then(() => done.writes++, (e) => errors.push(e));
   }));
   const readers = Promise.all(Array.from({ length: 4 }, async () => {
-    while (running) await guest.collection('busy').getList(1, 10).catch((e) => errors.push(e));
+    while (running) await guest.collection('busy').getList(1, 10).then(() => done.reads++, (e) => errors.push(e));
   }));
+  await until(() => done.writes > 8 && done.reads > 4);
   const base = (await admin.collections.getOne('busy')).fields[0];
   for (let i = 0; i < 15; i++)
     await admin.collections.update('busy', { fields: [base, text('t', { id: 'tid' }), ...(i % 2 ? [text('extra')] : [])] });
   running = false;
   await Promise.all([writers, readers]);
   assert.deepEqual(errors.map((e) => `${e.status} ${JSON.stringify(e.response)}`), []);
+  assert.equal((await admin.collection('busy').getList(1, 1)).totalItems, done.writes);
 });
 
 test('what an auth collection and a relation cannot be made to be', async () => {

@@ -25,6 +25,9 @@ before(async () => {
   await server.request('GET', `/nowhere/${JWT}`);
   await server.request('GET', '/api/oauth2-redirect?code=hush3&state=hush4');
   await server.request('POST', '/api/collections/users/auth-with-oauth2?password=hush5');
+  await admin.collections.import([{ name: 'passing', fields: [text('t')] }]);
+  await admin.collections.truncate('passing');
+  await admin.collections.delete('passing');
   await server.request('GET', '/api/health');
   await server.request('GET', '/_/');
   await admin.logs.getList(1, 1);
@@ -70,6 +73,9 @@ test('the server says what it did: sign-ins, collections, settings', async () =>
   const signed = await entry('signed in');
   assert.deepEqual([signed.level, signed.data.area, signed.data.collection, signed.data.id, signed.data.method], [0, 'auth', 'users', user.id, 'password']);
   assert.equal((await entry('collection created')).data.collection, 'posts');
+  const done = [];
+  for (const what of ['collections imported', 'collection emptied', 'collection deleted']) done.push((await entry(what)).data);
+  assert.deepEqual(done.map((d) => [d.collection, d.superuser]), ['*', 'passing', 'passing'].map((name) => [name, admin.authStore.record.id]));
   assert.equal((await entry('settings changed')).data.area, 'admin');
   const refusal = await until(async () => (await admin.logs.getList(1, 1, { filter: 'data.url ~ "auth-with-password" && data.status = 400' })).items[0], 8000);
   assert.equal(refusal.data.error, 'Failed to authenticate.');

