@@ -241,6 +241,30 @@ test('a hundred readers that stall share the memory of a few; others get 503, th
   await other.stop();
 });
 
+test('requests that take much memory share a bounded piece of it; small ones go on', { timeout: 60e3 }, async () => {
+  const other = await startServer({ flags: ['--limit', 'request_memory_bytes=16M'] });
+  const a = await other.admin();
+  await makeNotes(a);
+  const path = '/api/collections/notes/records';
+  // A hundred thousand values: some megabytes each, and all in flight until their last byte comes.
+  const body = `{"n":[${'0,'.repeat(100000)}0]}`;
+  const answers = await Promise.all(Array.from({ length: 40 }, () => request(other.port, 'POST', path, { headers: { 'Content-Type': 'application/json' }, body })));
+  const statuses = answers.map((r) => r.status);
+  assert.deepEqual([...new Set(statuses)].filter((s) => ![200, 400, 503].includes(s)), []);
+  const small = crowd(other.port, 4, async (i, turn, send) => assert.equal((await send('POST', path, { body: { key: `s${i}-${turn}` } })).status, 200));
+  const many = crowd(other.port, 40, async (i, turn, send) => {
+    const r = await send('POST', path, { headers: { 'Content-Type': 'application/json' }, body });
+    statuses.push(r.status);
+    if (r.status === 503) assert.ok(r.headers['retry-after']);
+  });
+  await until(() => statuses.includes(503), 20000);
+  await many.stop();
+  await small.stop();
+  // Nothing of it is kept: afterwards one of them has all the room again.
+  assert.ok([200, 400].includes((await request(other.port, 'POST', path, { headers: { 'Content-Type': 'application/json' }, body })).status));
+  await other.stop();
+});
+
 test('overload: most requests are still answered, the rest get 503 with Retry-After, then all is well', { timeout: 60e3 }, async () => {
   const other = await startServer({ flags: ['--limit', 'requests_in_flight=50'] });
   const a = await other.admin();
