@@ -21,6 +21,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -209,6 +210,24 @@ static inline bool closes_within(int fd, int ms)
         if (n < 0) return false;
     }
     return false;
+}
+
+/* One request on a connection of its own. */
+static inline void world_ask(const World *w, const char *raw, Answer *out)
+{
+    int fd = dial(w);
+    send_text(fd, raw);
+    bool got = read_answer(fd, str_starts(str_from(raw), S("HEAD")), out);
+    if (!got) fail_msg("no answer to %s", raw);
+    close(fd);
+}
+
+/* Counters that handlers move, in the loop's thread. */
+static inline bool counter_reaches(_Atomic int *value, int wanted)
+{
+    for (int i = 0; i < 200 && atomic_load(value) < wanted; i++)
+        await_sleep(10);
+    return atomic_load(value) == wanted;
 }
 
 #endif
