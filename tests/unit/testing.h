@@ -9,6 +9,7 @@
 #ifndef CROFT_TESTING_H
 #define CROFT_TESTING_H
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,6 +67,18 @@ static inline int arena_teardown(void **state)
 {
     arena_destroy(*state);
     return 0;
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+/* Removes a temporary folder and all in it; gives 0, or nonzero when something is left. */
+static inline int remove_temporary(const char *folder)
+{
+    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 #define test_with_arena(fn) cmocka_unit_test_setup_teardown(fn, arena_setup, arena_teardown)

@@ -7,7 +7,6 @@
 #include "app/site.h"
 #include "http/harness.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,12 +20,6 @@ typedef struct {
     Answer answer;
     Str token;
 } Fixture;
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
 
 static int ask(Fixture *f, const char *method, const char *target, Str body)
 {
@@ -70,7 +63,7 @@ static int teardown(void **state)
     world_stop(&f->world);
     site_close(&f->site);
     arena_destroy(f->a);
-    return nftw(f->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_temporary(f->dir);
 }
 
 static void sign_in(Fixture *f)

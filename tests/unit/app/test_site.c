@@ -8,7 +8,6 @@
 #include "app/site.h"
 #include "base/clock.h"
 
-#include <ftw.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,12 +18,6 @@ typedef struct {
     char dir[64];
     Site site;
 } Fixture;
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
 
 static int site_setup(void **state)
 {
@@ -41,7 +34,7 @@ static int site_teardown(void **state)
     Fixture *f = *state;
     site_close(&f->site);
     arena_destroy(f->a);
-    return nftw(f->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_temporary(f->dir);
 }
 
 #define test_with_site(fn) cmocka_unit_test_setup_teardown(fn, site_setup, site_teardown)

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -25,19 +24,13 @@ static int set_up(void **state)
     return mkdtemp(f->folder) ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     Fixture *f = *state;
     char folder[40];
     memcpy(folder, f->folder, sizeof folder);
     arena_destroy(f->a);
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_temporary(folder);
 }
 
 static const char *path_of(Fixture *f, const char *name)
@@ -239,7 +232,7 @@ static void step_undo(Fixture *f)
 
 static void empty(Fixture *f)
 {
-    (void)nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)remove_temporary(f->folder);
     assert_int_equal(mkdir(f->folder, 0700), 0);
 }
 

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -39,12 +38,6 @@ static const struct {
     {"zero is no limit",               "0::/a\n",           {{"a/memory.max", "0\n"}},                                     MACHINE},
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 /* Writes a file and the folders on the way to it. */
 static void put(const char *root, const char *path, const char *text)
 {
@@ -72,7 +65,7 @@ static void the_least_limit_counts(void **state)
             put(root, arena_cstr(a, str_printf(a, "sys/fs/cgroup/%s", CASES[i].files[f].path)),
                 CASES[i].files[f].text);
         check_int(CASES[i].name, memory_available_at(root, MACHINE), CASES[i].bytes);
-        assert_int_equal(nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        assert_int_equal(remove_temporary(root), 0);
     }
 }
 

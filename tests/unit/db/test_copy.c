@@ -10,9 +10,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static char root[32];
+
+static int make_root(void **state)
+{
+    (void)state;
+    (void)snprintf(root, sizeof root, "/tmp/croft-copy-XXXXXX");
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int leave_root(void **state)
+{
+    (void)state;
+    return remove_temporary(root);
+}
+
 static Str temp_dir(Arena *a)
 {
-    char *path = arena_cstr(a, S("/tmp/croft-copy-XXXXXX"));
+    char *path = arena_cstr(a, str_concat(a, str_from(root), S("/XXXXXX")));
     assert_non_null(mkdtemp(path));
     return str_from(path);
 }
@@ -175,5 +190,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stopped_copy_leaves_nothing, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(damage_is_a_finding, arena_setup, arena_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_root, leave_root);
 }

@@ -4,7 +4,6 @@
 #include "base/buf.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 #define TEN "0123456789"
@@ -101,17 +100,11 @@ static int start(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static int stop(void **state)
 {
     (void)state;
     world_stop(&world);
-    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_temporary(folder);
 }
 
 /* One request on a connection of its own; extra headers end in CRLF. */

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -141,16 +140,10 @@ static int make_folder(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static int remove_folder(void **state)
 {
     (void)state;
-    return nftw(outside, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_temporary(outside);
 }
 
 /* Where an open descriptor really is. */

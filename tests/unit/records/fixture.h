@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "records/records.h"
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -88,15 +87,6 @@ static inline int fixture_setup(void **state)
     return 0;
 }
 
-static inline int fixture_remove(const char *path, const struct stat *info, int flag,
-                                 struct FTW *walk)
-{
-    (void)info;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
 static inline int fixture_teardown(void **state)
 {
     Fixture *f = *state;
@@ -106,7 +96,7 @@ static inline int fixture_teardown(void **state)
     settings_store_close(f->app.settings);
     schema_store_close(f->app.schema);
     db_close(f->app.db);
-    nftw(arena_cstr(f->a, f->dir), fixture_remove, 16, FTW_DEPTH | FTW_PHYS);
+    (void)remove_temporary(arena_cstr(f->a, f->dir));
     arena_destroy(f->a);
     return 0;
 }

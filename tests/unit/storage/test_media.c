@@ -108,8 +108,7 @@ static void knows_content(void **state)
     }
     workers_destroy(workers);
     storage_close(s);
-    (void)rmdir(arena_cstr(a, str_concat(a, str_from(folder), S("/.tmp"))));
-    (void)rmdir(folder);
+    assert_int_equal(remove_temporary(folder), 0);
 }
 
 static const struct {

@@ -6,7 +6,6 @@
 #include "json/json.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,18 +31,12 @@ static int set_up(void **state)
     return err ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     Fixture *f = *state;
     storage_close(f->s);
     workers_destroy(f->workers);
-    (void)nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)remove_temporary(f->folder);
     arena_destroy(f->a);
     return 0;
 }
