@@ -120,6 +120,28 @@ test('a screen that is being left does not call one back', async () => {
   }
 });
 
+test('a screen that breaks says so, and leaves the others alone', async () => {
+  const page = await ui.open('/kit');
+  await page.route(/\/api\/collections\?/, async (route) => {
+    const answer = await route.fetch();
+    const { items, ...rest } = await answer.json();
+    await route.fulfill({ response: answer, json: { ...rest, items: [...items, ...items] } }); // all of them twice
+  });
+  await page.evaluate(() => { location.hash = '#/records/users'; });
+  const alert = page.getByRole('alert').filter({ hasText: 'This page cannot be shown' });
+  await alert.waitFor();
+  await ui.check(page, 'broken');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Home', exact: true }).click();
+  await page.getByRole('heading', { name: 'Home', level: 1 }).waitFor();
+  await page.getByRole('region', { name: 'At a glance' }).waitFor();
+  assert.equal(await alert.count(), 0);
+  await page.unroute(/\/api\/collections\?/);
+  await page.goBack();
+  await alert.getByRole('button', { name: 'Try again' }).click(); // loads all anew
+  await page.getByRole('heading', { name: 'users', level: 1 }).waitFor();
+  page.forgive(/each_key_duplicate/);
+});
+
 test('components: editor, chart, table, menu, combobox, files under the policy', async () => {
   const page = await ui.open('/kit');
   const editor = page.getByRole('textbox', { name: 'Query' });

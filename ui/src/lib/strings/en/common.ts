@@ -48,6 +48,7 @@ export const problems = {
   session: 'Your session has ended. Sign in again to go on.',
   unexpected: 'That did not work.',
   fields: (n: number) => (n === 1 ? 'One field needs a look.' : `${n} fields need a look.`),
+  broken: 'This page cannot be shown: something in it is not as it should be. The other pages work.',
   blank: 'Cannot be blank.',
   offline: 'Connection lost. Trying to reach the server…',
   online: 'The connection is back.',
