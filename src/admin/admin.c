@@ -1,6 +1,7 @@
 /* admin.c - the owner's endpoints: health and settings (api: operations §1, §6). */
 #include "admin/admin_internal.h"
 
+#include "auth/auth.h"
 #include "backup/backup.h"
 #include "base/log.h"
 #include "logs/logs.h"
@@ -54,6 +55,29 @@ static Error *handle_settings_view(Req *req, Res *res)
     return res_json(res, 200, settings_to_json(req->arena, req_context(req)->settings));
 }
 
+/* Another trusted header gives the caller another address: not one from which
+ * superusers may no longer come. Lists of addresses that leave the caller out are
+ * another matter: they say so themselves. */
+static Error *proxy_lockout(Req *req, const Json *patch)
+{
+    Arena *a = req->arena;
+    const Context *cx = req_context(req);
+    if (!json_get(patch, S("trustedProxy"))) return NULL;
+    Settings next;
+    Error *err = settings_preview(cx->app->settings, a, patch, &next);
+    if (err) return err;
+    Str ip = caller_ip(req, &next);
+    if (!superuser_ip_refused(&next, ip) || superuser_ip_refused(&next, cx->real_ip)) return NULL;
+
+    Str message = ip.len
+                      ? str_printf(a,
+                                   "Your address would then be %.*s, which is not among the "
+                                   "allowed addresses of superusers.",
+                                   STR_ARG(ip))
+                      : S("Your address would then be unknown, so superuserIPs would refuse you.");
+    return error_field(a, S("trustedProxy.headers"), "validation_lockout", message);
+}
+
 /* PATCH /api/settings
  *
  *   body  any part of the settings; lists are replaced as a whole
@@ -72,7 +96,8 @@ static Error *handle_settings_update(Req *req, Res *res)
         return error_summary(err, S("An error occurred while loading the submitted data."));
     if (err) return err;
 
-    err = settings_update(cx->app->settings, a, body.data);
+    err = proxy_lockout(req, body.data);
+    if (!err) err = settings_update(cx->app->settings, a, body.data);
     if (err) return error_summary(err, S("An error occurred while saving the new settings."));
     log_info("admin", "settings changed", LOG_STR("superuser", cx->auth->id),
              LOG_STR("ip", cx->real_ip));

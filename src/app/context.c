@@ -11,11 +11,6 @@ typedef struct {
     const FieldsPick *pick;
 } RequestContext;
 
-static Str header_last(const void *arg, Str name)
-{
-    return req_header_last(arg, name);
-}
-
 Str header_snake_case(Arena *a, Str name)
 {
     char *out = arena_bytes(a, name.len + 1);
@@ -60,7 +55,7 @@ Error *context_before(Req *req, Res *res)
     cx->app = req->app;
     cx->schema = schema_hold(cx->app->schema, req->arena);
     cx->settings = settings_hold(cx->app->settings, req->arena);
-    cx->real_ip = settings_real_ip(cx->settings, req->arena, req->remote_ip, header_last, req);
+    cx->real_ip = caller_ip(req, cx->settings);
     cx->info = (RequestInfo){
         .context = S("default"),
         .method = req->method_text,

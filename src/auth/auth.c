@@ -237,6 +237,16 @@ static Error *caller_verify(Req *req, Context *cx, TokenCache *cache, uint64_t a
     return NULL;
 }
 
+static Str header_last(const void *arg, Str name)
+{
+    return req_header_last(arg, name);
+}
+
+Str caller_ip(Req *req, const Settings *settings)
+{
+    return settings_real_ip(settings, req->arena, req->remote_ip, header_last, req);
+}
+
 bool superuser_ip_refused(const Settings *settings, Str ip)
 {
     return settings->superuser_ip_count > 0 &&

@@ -27,6 +27,8 @@ MUST_CHECK Error *auth_record_find(App *app, Arena *a, const Collection *c, Str 
 /* What rules and guards see of a record of an auth collection as the caller. */
 AuthInfo *auth_info_of(Arena *a, const Record *r);
 
+/* Where the request comes from, as these settings trust proxies. */
+Str caller_ip(Req *req, const Settings *settings);
 /* True when settings.superuserIPs keep superusers away from this address. */
 bool superuser_ip_refused(const Settings *settings, Str ip);
 

@@ -70,6 +70,10 @@ MUST_CHECK Error *settings_update(SettingsStore *store, Arena *a, const Json *pa
 /* The same inside a write transaction that does more (db_write_alone() only):
  * published when it commits. */
 MUST_CHECK Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch);
+/* What settings_update() would make of the present settings, in `a`: for who has
+ * to know before. Same errors; nothing is saved. */
+MUST_CHECK Error *settings_preview(SettingsStore *store, Arena *a, const Json *patch,
+                                   Settings *out);
 /* Somebody else may have written to "_params" in this transaction: reads it
  * anew, and publishes what changed after commit. Error 400 when the settings are
  * gone or do not hold. */

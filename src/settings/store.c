@@ -218,14 +218,33 @@ Error *settings_reload(SettingsStore *store, Tx *tx)
     return NULL;
 }
 
-Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch)
+/* The present document with `patch` on it, as it would be saved. */
+static Error *merge(Arena *a, const Json *now, const Json *patch, Json **out)
 {
-    Arena *a = tx_arena(tx);
     if (!json_is(patch, JSON_OBJECT)) return invalid_format(a, S("settings are not an object"));
-    Json *json = json_copy(a, present(store)->json);
+    Json *json = json_copy(a, now);
     Error *err = options_merge(a, json, settings_shape(a), patch);
     if (err) return err;
     err = settings_check(a, json);
+    if (err) return err;
+    *out = json;
+    return NULL;
+}
+
+Error *settings_preview(SettingsStore *store, Arena *a, const Json *patch, Settings *out)
+{
+    Json *json;
+    Error *err = merge(a, settings_hold(store, a)->json, patch, &json);
+    if (err) return err;
+    *out = (Settings){.json = json};
+    settings_read(a, out);
+    return NULL;
+}
+
+Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch)
+{
+    Json *json;
+    Error *err = merge(tx_arena(tx), present(store)->json, patch, &json);
     if (err) return err;
     return replace(store, tx, json);
 }

@@ -34,6 +34,26 @@ test('wrong values name their place', async () => {
   assert.equal(err.response.data.superuserIPs['0'].code, 'validation_invlaid_ip_or_subnet');
 });
 
+test('a trusted header that would make another address of the caller does not lock them out', async () => {
+  const as = (ip, body, method = 'PATCH') => server.request(method, '/api/settings', { headers: { Authorization: admin.authStore.token, ...(ip ? { 'X-Real-IP': ip } : {}) }, body });
+  const none = { headers: [], useLeftmostIP: false };
+  await admin.settings.update({ superuserIPs: ['127.0.0.1'] });
+  const refused = await as('203.0.113.9', { trustedProxy: { headers: ['X-Real-IP'] } });
+  assert.equal(refused.status, 400);
+  assert.equal(refused.json.message, 'An error occurred while saving the new settings.');
+  assert.equal(refused.json.data.trustedProxy.headers.code, 'validation_lockout');
+  assert.match(refused.json.data.trustedProxy.headers.message, /203\.0\.113\.9/);
+  assert.deepEqual((await admin.settings.getAll()).trustedProxy, none);
+  // Fine when that address is allowed too, in the same request or before; or when the header is not sent.
+  assert.equal((await as('203.0.113.9', { trustedProxy: { headers: ['X-Real-IP'] }, superuserIPs: ['127.0.0.1', '203.0.113.0/24'] })).status, 200);
+  assert.equal((await as('203.0.113.9', undefined, 'GET')).status, 200);
+  // The way back is watched as well: without the header the caller would be 127.0.0.1.
+  assert.equal((await as('203.0.113.9', { superuserIPs: ['203.0.113.0/24'] })).status, 200);
+  const back = await as('203.0.113.9', { trustedProxy: { headers: [] } });
+  assert.deepEqual([back.status, back.json.data.trustedProxy?.headers?.code], [400, 'validation_lockout']);
+  assert.equal((await as('203.0.113.9', { superuserIPs: [], trustedProxy: none })).status, 200);
+});
+
 test('only superusers', async () => {
   await failure(server.client().settings.getAll(), 401);
 });
