@@ -2,7 +2,7 @@
 //
 //   const ui = await startDashboard();              server, owner OWNER, browser
 //   const page = await ui.open('/settings/mail', { phone: true, dark: true });   signed in
-//   const page = await ui.open('/', { signedIn: false });
+//   const page = await ui.open('/', { signedIn: false });            at: another address of the server
 //   await ui.check(page);                           axe WCAG 2.2 AA, no sideways scrolling
 //   await page.settled();                           nothing is on its way; streams of live updates do not count
 //   await ui.stop();                                fails if any page had a fault
@@ -39,6 +39,8 @@ function watch(page, url) {
   page.on('request', (request) => { if (request.resourceType() !== 'eventsource') { under.add(request); moved = Date.now(); } });
   page.on('requestfinished', end);
   page.on('requestfailed', end);
+  // Leaving cuts off what was on its way, and nobody tells.
+  page.on('framenavigated', (frame) => { if (frame.url() === 'about:blank') under.clear(); });
   page.settled = () => until(() => under.size === 0 && Date.now() - moved > QUIET_MS, 8000);
   page.on('pageerror', (err) => faults.push(`error: ${err.stack ?? err}`));
   page.on('console', (message) => {
@@ -66,7 +68,7 @@ export async function startDashboard(options = {}) {
 
   const ui = {
     server, browser,
-    async open(path = '/', { phone = false, dark = false, signedIn: enter = true, ...more } = {}) {
+    async open(path = '/', { phone = false, dark = false, signedIn: enter = true, at = server.url, ...more } = {}) {
       const context = await browser.newContext({
         viewport: phone ? PHONE : DESKTOP, colorScheme: dark ? 'dark' : 'light', hasTouch: phone, isMobile: phone,
         reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'UTC', ...more,
@@ -76,15 +78,15 @@ export async function startDashboard(options = {}) {
       if (enter) {
         const kept = await signedIn();
         await context.addInitScript((text) => {
-          if (sessionStorage.getItem('harness')) return;
+          if (location.protocol === 'about:' || sessionStorage.getItem('harness')) return;
           sessionStorage.setItem('harness', '1');
           localStorage.setItem('croft.session', text);
         }, kept);
       }
       const page = await context.newPage();
-      watch(page, server.url);
+      watch(page, at);
       pages.push(page);
-      await page.goto(`${server.url}/_/#${path}`);
+      await page.goto(`${at}/_/#${path}`);
       await page.locator('[data-page-title]').first().waitFor();
       return page;
     },

@@ -2,7 +2,7 @@
 // the value that EXAMPLES has for it, and are left out while it has none.
 import { readFileSync } from 'node:fs';
 
-const EXAMPLES = { collection: 'posts', users: 'users' };
+export const EXAMPLES = { collection: 'products', users: 'users' };
 
 export function registeredScreens() {
   const source = readFileSync(new URL('../src/screens.ts', import.meta.url), 'utf8');

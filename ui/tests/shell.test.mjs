@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { startServer } from '../../tests/e2e/server.mjs';
 import { OWNER, startDashboard } from './harness.mjs';
 import { registeredScreens } from './screens.mjs';
+import { seed } from './shop-seed.mjs';
 
 let ui;
 before(async () => {
@@ -167,6 +168,8 @@ test('components: editor, chart, table, menu, combobox, files under the policy',
   await page.getByLabel(/Pictures/).setInputFiles({ name: '<img src=x onerror=alert(1)>.png', mimeType: 'image/png', buffer: Buffer.from('x') });
   await page.getByText('<img src=x onerror=alert(1)>.png').waitFor();
 });
+
+test('the site in the gallery stands: what the next ones look at', () => seed(ui.server));
 
 for (const [label, options] of [['desktop, light', {}], ['desktop, dark', { dark: true }], ['phone, light', { phone: true }], ['phone, dark', { phone: true, dark: true }]]) {
   test(`every screen is accessible: ${label}`, async () => {

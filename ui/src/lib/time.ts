@@ -15,3 +15,9 @@ export function relativeTime(date: Date, now = Date.now()): string {
 }
 
 export const exactTime = (date: Date): string => exact.format(date);
+
+/** 432000 is "5 days". */
+export function durationText(seconds: number): string {
+  const [size, unit] = ([[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']] as const).find(([length]) => seconds >= length) ?? ([1, 'second'] as const);
+  return new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(seconds / size);
+}

@@ -46,7 +46,7 @@ export function createPlot(host: HTMLElement, times: number[], series: ChartSeri
     legend: { show: false },
     cursor: { drag: { x: options.onselect !== undefined, y: false, setScale: false }, points: { size: 7 } },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] } },
-    axes: [{ ...axis, values: (_plot, marks, _axis, _space, apart) => marks.map((at) => (apart < 60 ? new Date(at * 1000).toLocaleTimeString('en-GB') : timeWords(at, apart))) }, { ...axis, size: 44 }],
+    axes: [{ ...axis, size: 28, values: (_plot, marks, _axis, _space, apart) => marks.map((at) => (apart < 60 ? new Date(at * 1000).toLocaleTimeString('en-GB') : timeWords(at, apart))) }, { ...axis, size: 44 }],
     series: [{}, ...series.map((one) => ({
       label: one.label, stroke: color(host, one.color), width: 2, points: { show: times.length < 2 },
       fill: color(host, one.color).replace(/^rgb\((.*)\)$/, 'rgba($1, 0.1)'),

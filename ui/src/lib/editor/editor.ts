@@ -1,5 +1,5 @@
 // editor.ts - CodeMirror as the dashboard uses it. Import lazily only: a chunk of its own.
-import { autocompletion, closeBrackets, completionKeymap } from '@codemirror/autocomplete';
+import { autocompletion, closeBrackets, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { json } from '@codemirror/lang-json';
 import { SQLite, sql } from '@codemirror/lang-sql';
@@ -67,7 +67,7 @@ const typeOverSelection = EditorView.domEventHandlers({
 });
 
 export function createEditor(root: ShadowRoot, options: EditorOptions): EditorHandle {
-  const submit = { key: 'Mod-Enter', run: () => (options.onsubmit(), true) };
+  const submit = { key: 'Mod-Enter', run: (view: EditorView) => (closeCompletion(view), options.onsubmit(), true) };
   // Tab leaves the editor, as it leaves every other field.
   const view = new EditorView({
     root,

@@ -1,5 +1,6 @@
 // cells.ts - values as a cell shows them.
 import { api } from '../../lib/api';
+import { s } from '../../lib/strings';
 import { parseServerTime } from '../../lib/time';
 import { isPoint, nameFields, plain, type Collection, type Field, type Row } from './model';
 import { isExpanded } from './query';
@@ -35,6 +36,14 @@ export function relationNames(row: Row, field: Field, target: Collection | undef
     const name = one && target ? nameFields(target).map((key) => plain(one[key])).filter(Boolean).join(' · ') : '';
     return name || id;
   });
+}
+
+/** A value among others in one line, as on phones. */
+export function compactText(row: Row, field: Field, target: Collection | undefined): string {
+  if (field.type === 'bool') return row[field.name] ? s.records.yes : s.records.no;
+  if (field.type === 'relation') return relationNames(row, field, target).slice(0, 4).join(', ');
+  if (field.type === 'file') return namesIn(row[field.name]).map(originalName).join(', ');
+  return cellText(field, row[field.name]);
 }
 
 export const isPicture = (name: string): boolean => PICTURE.test(name);
