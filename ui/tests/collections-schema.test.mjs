@@ -1,12 +1,15 @@
 // collections-schema.test.mjs - Collections as a whole: import, export, diagram, code to copy, what
 // cannot be undone, protection, conflicts and drafts, phones.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { seedCollections } from './collections-seed.mjs';
 import { startDashboard } from './harness.mjs';
 import { seedPosts } from './seed.mjs';
 
+const run = promisify(execFile);
 let ui, admin, page;
 before(async () => {
   ui = await startDashboard();
@@ -123,7 +126,24 @@ test('code to copy: the JavaScript runs against this server', async () => {
   const record = await new AsyncFunction('pb', `${lines}\nreturn record;`)(admin);
   assert.deepEqual([record.label, record.color], ['text', 'red']);
   await page.getByRole('tab', { name: 'curl' }).click();
-  assert.match(await code.innerText(), /curl -X POST 'http:\/\/127[^']+\/api\/collections\/tags\/records'/);
+  await admin.settings.update({ batch: { enabled: true } });
+  // As it stands there, in a shell; what the reader puts in is put in.
+  const curl = async (action) => {
+    await page.getByLabel('What to do').or(page.getByRole('link', { name: action, exact: true })).first().waitFor();
+    await page.getByRole('link', { name: action, exact: true }).click();
+    await page.getByRole('heading', { level: 2, name: action }).waitFor();
+    const made = action === 'Delete' || action === 'Batch' ? await admin.collection('tags').create({ label: `for ${action}` }) : record;
+    const command = (await code.innerText()).replaceAll('RECORD_ID', made.id).replace('curl ', 'curl -sS -w "\\n%{http_code}" ').replace('"text"', `"by ${action}"`);
+    const { stdout } = await run('bash', ['-c', command], { env: { ...process.env, TOKEN: admin.authStore.token }, timeout: 10000 });
+    const at = stdout.lastIndexOf('\n');
+    return { status: Number(stdout.slice(at + 1)), json: at > 0 ? JSON.parse(stdout.slice(0, at)) : null };
+  };
+  assert.equal((await curl('List and search')).json.items.find((one) => one.id === record.id).label, 'text');
+  assert.equal((await curl('View one')).json.id, record.id);
+  assert.equal((await curl('Create')).json.label, 'by Create');
+  assert.equal((await curl('Update')).json.label, 'by Update');
+  assert.deepEqual([(await curl('Delete')).status, (await curl('Batch')).json.map((one) => one.status)], [204, [200, 204]]);
+  await page.getByRole('link', { name: 'Create', exact: true }).click();
   await page.getByRole('tab', { name: 'Dart' }).click();
   assert.match(await code.innerText(), /pb\.collection\('tags'\)\.create\(body: <String, dynamic>\{/);
   await page.getByRole('link', { name: 'List and search' }).click();

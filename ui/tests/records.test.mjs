@@ -38,6 +38,22 @@ test('the grid: only what is seen is in the page, the end is one key away', asyn
   assert.match(active, /Product 09\d\d/);
 });
 
+test('the second half comes from the end, in the same order and without gaps', async () => {
+  const page = await ui.open('/records/products?sort=price&filter=' + encodeURIComponent('price > 3.2'));
+  await page.getByText('988 records').waitFor();
+  const asked = [];
+  page.on('request', (request) => { if (/products\/records\?/.test(request.url())) asked.push(new URL(request.url()).searchParams); });
+  const titles = () => grid(page).evaluate((box) => [...box.querySelectorAll('.body [role=row]')].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((line) => [Number(line.ariaRowIndex), line.querySelector('.value')?.textContent.trim()]));
+  for (const [at, share] of [[988, 1], [700, 0.7], [495, 0.5]]) {
+    await grid(page).evaluate((box, to) => { box.scrollTop = to * (box.scrollHeight - box.clientHeight); }, share);
+    await row(page, `Product ${String(Math.min(at, 980) + 12).padStart(4, '0')}`).waitFor();
+    await page.settled();
+    for (const [index, title] of await titles()) assert.equal(title, `Product ${String(index - 1 + 12).padStart(4, '0')}`);
+  }
+  assert.ok(asked.every((query) => Number(query.get('page')) <= 6), String(asked));
+  assert.ok(asked.some((query) => query.get('sort').startsWith('-price')));
+});
+
 test('search, filter with completion and live check, sort: all in the address', async () => {
   const page = await ui.open('/records/products');
   await page.getByRole('searchbox', { name: 'Search' }).fill('0042');

@@ -78,7 +78,7 @@ function callOf(one: Collection, action: Action): Call {
     case 'batch': {
       const body = exampleBody(one, false);
       return {
-        method: 'POST', path: '/api/batch', body: { requests: [{ method: 'POST', url: records, body }, { method: 'DELETE', url: `${records}/RECORD_ID` }] },
+        method: 'POST', path: '/api/batch', token: one.createRule !== '' || one.deleteRule !== '', body: { requests: [{ method: 'POST', url: records, body }, { method: 'DELETE', url: `${records}/RECORD_ID` }] },
         js: `const batch = pb.createBatch();\nbatch.collection('${name}').create(${js(body)});\nbatch.collection('${name}').delete('RECORD_ID');\nconst results = await batch.send();`,
         dart: `final batch = pb.createBatch();\nbatch.collection('${name}').create(body: <String, dynamic>${dart(body)});\nbatch.collection('${name}').delete('RECORD_ID');\nfinal results = await batch.send();`,
       };

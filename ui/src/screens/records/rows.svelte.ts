@@ -1,6 +1,6 @@
 // rows.svelte.ts - rows of a long list, fetched in pages as they come into sight.
 //
-//   const rows = new Rows((page, perPage, signal) => …, (signal) => count);
+//   const rows = new Rows((page, signal, total) => …, (signal) => count);
 //   rows.show(1200, 1240);      what is visible: missing pages are fetched, others given up
 //   rows.at(1200)               the row, or undefined while it is on its way
 //
@@ -24,13 +24,13 @@ export class Rows {
   problem = $state.raw<Problem | null>(null);
   #pages = new SvelteMap<number, Row[]>();
   #asked = new Map<number, AbortController>();
-  #fetch: (page: number, signal: AbortSignal) => Promise<Row[]>;
+  #fetch: (page: number, signal: AbortSignal, total: number | null) => Promise<Row[]>;
   #count: (signal: AbortSignal) => Promise<number>;
   #seen: [number, number] = [0, 0];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #all = new AbortController();
 
-  constructor(fetch: (page: number, signal: AbortSignal) => Promise<Row[]>, count: (signal: AbortSignal) => Promise<number>) {
+  constructor(fetch: (page: number, signal: AbortSignal, total: number | null) => Promise<Row[]>, count: (signal: AbortSignal) => Promise<number>) {
     this.#fetch = fetch;
     this.#count = count;
   }
@@ -79,7 +79,7 @@ export class Rows {
     this.#asked.set(page, abort);
     this.busy = true;
     try {
-      const rows = await this.#fetch(page, abort.signal);
+      const rows = await this.#fetch(page, abort.signal, this.counted ? this.total : null);
       if (abort.signal.aborted || this.#all.signal.aborted) return;
       this.#pages.set(page, rows);
       this.#forget();

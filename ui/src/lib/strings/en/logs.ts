@@ -6,6 +6,7 @@ export const logs = {
   filter: 'Filter',
   filterPlaceholder: 'data.status >= 400 && data.url ~ "posts"',
   filterHint: 'By level, message, created and anything in data. Ctrl or Cmd with Enter applies it.',
+  filterPlaceholderShort: 'data.status >= 400',
   apply: 'Apply',
   clear: 'Clear',
   levels: 'Levels',
