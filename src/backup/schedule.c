@@ -23,7 +23,7 @@ static void failure_tell(App *app, Arena *a, Str key, const Error *why)
         "the server's log has more.",
         STR_ARG(key), STR_ARG(message), why->cause.len ? " (" : "", STR_ARG(why->cause),
         why->cause.len ? ")" : "");
-    Error *err = mail_alert_superusers(app, a, S("Backup failed"), text);
+    Error *err = mail_alert_superusers(app, a, S("Autobackup failure"), text);
     if (err)
         log_error("backup", "nobody could be told of the failed backup",
                   LOG_STR("message", err->message), LOG_STR("cause", err->cause));

@@ -53,8 +53,9 @@ static const char SHAPE[] =
     "\"verificationTemplate\":{"
     "\"subject\":\"Verify your {APP_NAME} email\","
     "\"body\":\"<p>Hello,</p><p>Welcome to {APP_NAME}. Please confirm that this address is "
-    "yours.</p>" BUTTON("confirm-verification", "Verify") SIGN_OFF
-    "\"},"
+    "yours.</p>" BUTTON("confirm-verification", "Verify") "<p><em>If you did not sign up, you can "
+                                                          "ignore this message.</em></p>" SIGN_OFF
+                                                          "\"},"
     "\"resetPasswordTemplate\":{"
     "\"subject\":\"Reset your {APP_NAME} password\","
     "\"body\":\"<p>Hello,</p><p>With this button you can choose a new password.</p>" BUTTON(

@@ -1,6 +1,7 @@
-// mail.test.mjs - trying out the mail settings, mail servers of all kinds, and crons.
+// mail.test.mjs - trying out the mail settings (what the mails say: mails.test.mjs), mail servers of all kinds, and crons.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -64,6 +65,29 @@ test('placeholders: fields in the open, hidden ones stay', async () => {
   assert.match(mail.html, /<p>__pb_test_nick__ me@example\.com \{RECORD:secret\} \{RECORD:tokenKey\} \{RECORD:nope\}<\/p>/);
   assert.match(mail.text, /- one\r?\n\s*- \[two\]\(http:\/\/shop\.example\/x\?a=1&b=2\)/);
   assert.doesNotMatch(mail.text, /no\(\)/);
+});
+
+test('a password is not said in the clear, but to this machine', async () => {
+  const auth = { username: 'ann', password: 'secret-1' };
+  const far = await startSmtp({ auth });
+  const gate = net.createServer((socket) => {
+    const on = net.connect(far.port, '127.0.0.1');
+    for (const s of [socket, on]) s.on('error', () => {});
+    socket.pipe(on).pipe(socket);
+  });
+  await new Promise((resolve) => { gate.listen(0, '127.0.0.2', resolve); });
+  for (const authMethod of ['PLAIN', 'LOGIN', '']) {
+    await far.use(admin, { ...auth, authMethod, host: '127.0.0.2', port: gate.address().port });
+    await failure(tryOut('clear@example.com'), 400);
+  }
+  assert.deepEqual(far.sessions.flatMap((s) => s.commands).filter((c) => c === 'AUTH'), []);
+  assert.equal(far.mails.length, 0);
+  await far.use(admin, { ...auth, host: 'localhost' });
+  await tryOut('near@example.com');
+  await far.next('near@example.com');
+  gate.close();
+  far.stop();
+  await smtp.use(admin);
 });
 
 test('names and subjects cannot add headers', { skip: PEER ? 'its sender name is written otherwise' : false }, async () => {
