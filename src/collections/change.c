@@ -168,6 +168,9 @@ static Error *save_check(const Save *save, Tx *tx, const Schema *schema, Collect
     Arena *a = tx_arena(tx);
     Error *errors = collection_check(tx, schema_with(a, schema, c), c, old);
     if (errors && errors->field.len == 0) return errors;
+    if (!old && schema_find_id(schema, c->id))
+        chain_new(&errors, error_field(a, S("id"), "validation_invalid_or_existing_id",
+                                       S("The id is invalid or already exists.")));
     if (save->view_fault.len > 0) chain_new(&errors, view_fault(a, save->view_fault));
     /* Once more: the fields of a view are known only now. */
     Error *rules = collection_check_rules(tx, schema_with(a, schema, c), c);

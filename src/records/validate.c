@@ -75,14 +75,17 @@ static Error *check_text(Arena *a, const Field *f, Str value, int64_t max)
     return NULL;
 }
 
-static bool is_reserved_name(Str s)
+/* The name in capitals when it is a device to some file system, else empty. */
+static Str reserved_name(Arena *a, Str s)
 {
     static const char *const NAMES[] = {"CON", "PRN", "AUX", "NUL"};
     for (size_t i = 0; i < COUNT(NAMES); i++) {
-        if (str_eq_nocase(s, str_from(NAMES[i]))) return true;
+        if (str_eq_nocase(s, str_from(NAMES[i]))) return str_from(NAMES[i]);
     }
-    return s.len == 4 && s.ptr[3] >= '1' && s.ptr[3] <= '9' &&
-           (str_starts_nocase(s, S("COM")) || str_starts_nocase(s, S("LPT")));
+    if (s.len != 4 || s.ptr[3] < '1' || s.ptr[3] > '9') return (Str){0};
+    if (str_starts_nocase(s, S("COM"))) return str_printf(a, "COM%c", s.ptr[3]);
+    if (str_starts_nocase(s, S("LPT"))) return str_printf(a, "LPT%c", s.ptr[3]);
+    return (Str){0};
 }
 
 /* An own pattern may allow what file systems and URLs do not. */
@@ -96,10 +99,11 @@ static Error *check_custom_id(Arena *a, const Field *f, Str id)
             a, f, "validation_forbidden_pk_character", "ch", ch,
             str_printf(a, "'%.*s' is not a valid primary key character.", STR_ARG(ch)));
     }
-    if (!is_reserved_name(id)) return NULL;
+    Str name = reserved_name(a, id);
+    if (name.len == 0) return NULL;
     return text_param_fault(
-        a, f, "validation_reserved_pk", "reserved", id,
-        str_printf(a, "The primary key '%.*s' is reserved and cannot be used.", STR_ARG(id)));
+        a, f, "validation_reserved_pk", "reserved", name,
+        str_printf(a, "The primary key '%.*s' is reserved and cannot be used.", STR_ARG(name)));
 }
 
 static Error *check_id(const Write *w, const Field *f, Str id)
@@ -183,11 +187,11 @@ static Error *validate_number(const Write *w, const Field *f, const DbValue *v)
     }
     if (f->min_set && number < f->min_number) {
         return number_fault(w->a, f, "validation_min_number_constraint", "min", f->min_number,
-                            "Must be no less than ", ".");
+                            "Must be greater or equal than ", ".");
     }
     if (f->max_set && number > f->max_number) {
         return number_fault(w->a, f, "validation_max_number_constraint", "max", f->max_number,
-                            "Must be no more than ", ".");
+                            "Must be less or equal than ", ".");
     }
     return NULL;
 }
@@ -416,9 +420,11 @@ Error *password_check(Arena *a, const Field *f, Str plain)
 {
     int64_t max = f->max > 0 ? f->max : PASSWORD_MAX_DEFAULT;
     Error *err = check_text(a, f, plain, max);
-    if (err || plain.len <= PASSWORD_MAX_BYTES) return err;
-    return number_fault(a, f, "validation_max_text_constraint", "max", PASSWORD_MAX_BYTES,
-                        "Must be no more than ", " bytes.");
+    if (!err && plain.len > PASSWORD_MAX_BYTES)
+        err = number_fault(a, f, "validation_max_text_constraint", "max", PASSWORD_MAX_BYTES,
+                           "Must be no more than ", " bytes.");
+    if (err) err->params = NULL; /* the contract has none here */
+    return err;
 }
 
 static Error *validate_password(const Write *w, const Field *f, const DbValue *v)

@@ -116,6 +116,7 @@ static void check_text(const FieldCheck *k)
     range(k, "min", f->min, 0, SAFE_INTEGER_MAX);
     range(k, "max", f->max, MAX(f->min, 0), SAFE_INTEGER_MAX);
     check_pattern(k, "pattern", f->pattern);
+    check_pattern(k, "autogeneratePattern", f->autogenerate_pattern);
     check_generator(k);
     if (!f->primary_key) return;
     if (!str_eq(f->name, S("id")))
@@ -153,9 +154,9 @@ static void check_number(const FieldCheck *k)
     if (!f->min_set || !f->max_set || f->max_number >= f->min_number) return;
     Json *params = json_new_object(k->checks->arena);
     json_set_number(k->checks->arena, params, S("min"), f->min_number);
-    check_fail_params(k->checks, at(k, "max"), "validation_min_number_constraint",
-                      str_printf(k->checks->arena, "Must be larger than %g.", f->min_number),
-                      params);
+    check_fail_params(
+        k->checks, at(k, "max"), "validation_min_number_constraint",
+        str_printf(k->checks->arena, "Must be greater or equal than %g.", f->min_number), params);
 }
 
 static void check_autodate(const FieldCheck *k)
@@ -381,7 +382,7 @@ void fields_check(Checks *checks, const Schema *schema, const Collection *c, con
         const Field *f = &c->fields[i];
         FieldCheck k = {checks, schema, c, f, old ? collection_field_by_id(old, f->id) : NULL, i};
         check_length(checks, at(&k, "id"), f->id, 1, FIELD_NAME_MAX);
-        check_length(checks, at(&k, "help"), f->help, 0, HELP_MAX);
+        check_length(checks, at(&k, "help"), f->help, 1, HELP_MAX);
         check_name(&k);
         check_options(&k);
     }

@@ -232,7 +232,6 @@ static void drop_stale_mapped_fields(Arena *a, Collection *c)
 /* The owners' accounts stay reachable by password whatever was submitted. */
 static void force_superusers(Arena *a, Collection *c)
 {
-    c->name = S("_superusers");
     Json *oauth2 = json_get(c->options, S("oauth2"));
     json_set_bool(a, oauth2, S("enabled"), false);
     json_set(a, oauth2, S("providers"), json_new_array(a));

@@ -77,9 +77,10 @@ static Error *check_name(Checks *checks, Tx *tx, const Schema *schema, const Col
     if (old && old->system && !str_eq(c->name, old->name))
         check_fail(checks, at, "validation_collection_system_name_change",
                    S("System collection name cannot be changed."));
+    Str own_id = old ? old->id : c->id; /* a changed one is said by check_id() */
     for (size_t i = 0; i < schema->count; i++) {
         const Collection *other = schema->collections[i];
-        if (str_eq(other->id, c->id)) continue;
+        if (str_eq(other->id, own_id) || other->fields == c->fields) continue;
         if (str_eq_nocase(other->name, c->name))
             check_fail(checks, at, "validation_collection_name_exists",
                        S("Collection name must be unique (case insensitive)."));

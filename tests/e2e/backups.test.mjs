@@ -317,6 +317,21 @@ test('kept in a bucket: made, listed, fetched, restored, removed', async () => {
     letGo();
     await first;
     await pb.backups.delete('held.zip');
+    // one that is being made cannot go
+    let release;
+    const released = new Promise((resolve) => { release = resolve; });
+    s3.gate = (req) => (req.method === 'PUT' || req.method === 'POST' ? { hold: released } : undefined);
+    const making = pb.backups.create('used.zip');
+    try {
+      await until(async () => (await progress()).key === 'used.zip');
+      assert.equal((await failure(pb.backups.delete('used.zip'), 400)).response.message, 'The backup is currently being used and cannot be deleted.');
+    } finally {
+      s3.gate = null;
+      release();
+    }
+    await making;
+    await pb.backups.delete('used.zip');
+    assert.match((await failure(pb.backups.delete('used.zip'), 400)).response.message, /^Invalid or already deleted backup file. Raw error: \n./);
     assert.deepEqual(await keys(), []);
     await pb.settings.update({ backups: { s3: { enabled: false } } });
     assert.ok((await keys()).includes('first.zip'));

@@ -62,24 +62,24 @@ test('options: bounds, codes and messages', async () => {
   const cases = [
     // field, {option: [code, message, params]}; an empty object: accepted
     [field('text', { min: -1 }), { min: LESS(0) }], [field('text', { min: 5, max: 4 }), { max: LESS(5) }], [field('text', { min: 5, max: 5 }), {}], [field('text', { min: 5 }), {}],
-    [field('text', { max: SAFE }), {}], [field('text', { max: SAFE + 1 }), { max: MORE(SAFE) }], [field('text', { min: 1e300 }), { min: MORE(SAFE) }],
+    [field('text', { max: SAFE }), {}], [field('text', { max: SAFE + 1 }), { max: MORE(SAFE) }], ...(PEER ? [] : [[field('text', { min: 1e300 }), { min: MORE(SAFE) }]]),
     [field('text', { pattern: '(' }), { pattern: ['validation_invalid_regex'] }], [field('text', { pattern: '(?=x)' }), { pattern: ['validation_invalid_regex'] }],
     [field('text', { pattern: '(a)\\1' }), { pattern: ['validation_invalid_regex'] }], [field('text', { pattern: 'a{1001}' }), { pattern: ['validation_invalid_regex'] }], [field('text', { pattern: '^\\p{L}+$' }), {}],
-    [field('text', { autogeneratePattern: '[a-z' }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern'] }], [field('text', { autogeneratePattern: '^a$' }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern'] }],
-    [field('text', { autogeneratePattern: 'a(?=b)' }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern'] }],
+    [field('text', { autogeneratePattern: '[a-z' }), { autogeneratePattern: ['validation_invalid_regex'] }], [field('text', { autogeneratePattern: '^a$' }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern'] }],
+    [field('text', { autogeneratePattern: 'a(?=b)' }), { autogeneratePattern: ['validation_invalid_regex'] }], [field('text', { autogeneratePattern: 'a\\bb' }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern'] }],
     [field('text', { autogeneratePattern: '[a-z]{9}', max: 3 }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern_value'] }],
     [field('text', { autogeneratePattern: '[a-z]{9}', pattern: '^[0-9]+$' }), { autogeneratePattern: ['validation_invalid_autogenerate_pattern_value'] }], [field('text', { autogeneratePattern: '[a-z]{9}', min: 9, max: 9, pattern: '^[a-z]+$' }), {}],
-    [field('text', { help: 'h'.repeat(301) }), { help: ['validation_length_too_long', 'The length must be no more than 300.', { min: 0, max: 300 }] }], [field('text', { help: 'h'.repeat(300) }), {}],
+    [field('text', { help: 'h'.repeat(301) }), { help: ['validation_length_out_of_range', 'The length must be between 1 and 300.', { min: 1, max: 300 }] }], [field('text', { help: 'h'.repeat(300) }), {}],
     [field('text', { id: 'i'.repeat(101) }), { id: ['validation_length_out_of_range', 'The length must be between 1 and 100.', { min: 1, max: 100 }] }], [field('text', { id: 'i'.repeat(100) }), {}],
     [{ name: '', type: 'text' }, { name: BLANK }], [{ type: 'bool' }, { name: BLANK }], [text('n'.repeat(101)), { name: ['validation_length_out_of_range', 'The length must be between 1 and 100.', { min: 1, max: 100 }] }], [text('n'.repeat(100)), {}],
     [text('a-b'), { name: FORM }], [text('ä'), { name: FORM }], [text('a b'), { name: FORM }], [text('a_via_b'), { name: ['validation_found_via'] }], [text('A_VIA_b'), { name: ['validation_found_via'] }], [text('9'), {}], [text('_'), {}],
-    ...['null', 'true', 'false', '_rowid_', '_ROWID_', 'collectionId', 'collectionName', 'expand'].map((name) => [text(name), { name: LISTED }]), [text('Expand'), {}], [text('NULL'), {}], [text('collectionid'), {}],
+    ...['null', 'true', 'false', '_rowid_', ...(PEER ? [] : ['_ROWID_']), 'collectionId', 'collectionName', 'expand'].map((name) => [text(name), { name: LISTED }]), [text('Expand'), {}], [text('NULL'), {}], [text('collectionid'), {}],
     [field('editor', { maxSize: -1 }), { maxSize: LESS(0) }], [field('editor', { maxSize: SAFE + 1 }), { maxSize: MORE(SAFE) }], [field('json', { maxSize: -1 }), { maxSize: LESS(0) }], [field('json', { maxSize: SAFE + 1 }), { maxSize: MORE(SAFE) }],
     ...['email', 'url'].flatMap((type) => [
       [field(type, { onlyDomains: ['a.io'], exceptDomains: ['b.io'] }), { onlyDomains: EMPTY, exceptDomains: EMPTY }], [field(type, { onlyDomains: [], exceptDomains: ['b.io'] }), {}], [field(type, { onlyDomains: null, exceptDomains: null }), {}],
-      [field(type, { exceptDomains: ['a.io', 'x y'] }), { 'exceptDomains.1': ['validation_is_domain', 'Must be a valid domain.'] }], [field(type, { onlyDomains: ['nodot', 'a.io', ''] }), { 'onlyDomains.0': ['validation_is_domain'], 'onlyDomains.2': ['validation_is_domain'] }],
+      [field(type, { exceptDomains: ['a.io', 'x y'] }), { 'exceptDomains.1': ['validation_is_domain', 'Must be a valid domain.'] }], [field(type, { onlyDomains: ['nodot', 'a.io'] }), { 'onlyDomains.0': ['validation_is_domain'] }],
     ]),
-    [field('number', { min: 2, max: 1 }), { max: ['validation_min_number_constraint', 'Must be larger than 2.', { min: 2 }] }], [field('number', { min: 2, max: 2 }), {}], [field('number', { min: -1.5 }), {}], [field('number', { min: 0, max: 0 }), {}],
+    [field('number', { min: 2, max: 1 }), { max: ['validation_min_number_constraint', 'Must be greater or equal than 2.', { min: 2 }] }], [field('number', { min: 2, max: 2 }), {}], [field('number', { min: -1.5 }), {}], [field('number', { min: 0, max: 0 }), {}],
     [field('number', { onlyInt: true, min: 1.5 }), { min: INT }], [field('number', { onlyInt: true, max: 1.5 }), { max: INT }], [field('number', { onlyInt: true, min: 1, max: 1e300 }), {}],
     [field('date', { min: '2024-01-02', max: '2024-01-01' }), { max: ['validation_date_out_of_range', 'The date is out of range.'] }], [field('date', { min: '2024-01-01', max: '2024-01-01' }), {}], [field('date', { min: 'no date' }), {}],
     [field('autodate'), { onCreate: ['validation_required', 'Either onCreate or onUpdate must be enabled.'], onUpdate: ['validation_required', 'Either onCreate or onUpdate must be enabled.'] }], [field('autodate', { onUpdate: true }), {}],
@@ -130,7 +130,7 @@ const long = 'x'.repeat(5001);
 
 /** [field, [[submitted, stored or [code, message, params]]…]]; a stored value that is an array is wrapped: {is: […]}. */
 const VALUES = [
-  [field('text'), [['a', 'a'], [' a ', ' a '], [true, 'true'], [false, 'false'], [1.5, '1.5'], [1e21, '1e+21'], [null, ''], [[1], ''], [{ a: 1 }, ''], [undefined, ''], ['x'.repeat(5000), 'x'.repeat(5000)],
+  [field('text'), [['a', 'a'], [' a ', ' a '], [true, 'true'], [false, 'false'], [1.5, '1.5'], [null, ''], [[1], ''], [{ a: 1 }, ''], [undefined, ''], ['x'.repeat(5000), 'x'.repeat(5000)],
     [long, ['validation_max_text_constraint', CHARS('no more than', 5000), { max: 5000 }]], ['ä'.repeat(5000), 'ä'.repeat(5000)]]],
   [field('text', { min: 3, max: 5 }), [['', ''], ['ab', ['validation_min_text_constraint', CHARS('at least', 3), { min: 3 }]], ['äöü', 'äöü'], ['äö', ['validation_min_text_constraint']], ['😀😀😀😀😀', '😀😀😀😀😀'], ['abcdef', ['validation_max_text_constraint', CHARS('no more than', 5), { max: 5 }]]]],
   [field('text', { pattern: '[0-9]+' }), [['ab1cd', 'ab1cd'], ['abc', ['validation_invalid_format', 'Invalid value format.']], ['', '']]],
@@ -142,19 +142,19 @@ const VALUES = [
   [field('email', { exceptDomains: ['a.io'] }), [['x@a.io', ['validation_email_domain_not_allowed']], ['x@A.io', 'x@A.io'], ['x@b.a.io', 'x@b.a.io']]],
   [field('url'), [['http://a.io', 'http://a.io'], ['https://a.io:8080/x?y=1#z', 'https://a.io:8080/x?y=1#z'], ['example.com', 'example.com'], ['http://localhost:3000', 'http://localhost:3000'], ['http://127.0.0.1/x', 'http://127.0.0.1/x'], ['x', URL_], ['http://', URL_], ['no url', URL_],
     ['http://a b.io', URL_], ['javascript:alert(1)', URL_], ['', '']]],
-  [field('url', { onlyDomains: ['a.io'] }), [['http://a.io/x', 'http://a.io/x'], ['http://a.io:81', ['validation_url_domain_not_allowed', 'Url domain is not allowed.']], ['a.io', 'a.io'], ['http://b.io', ['validation_url_domain_not_allowed']], ['http://a.io@b.io', ['validation_url_domain_not_allowed']]]],
+  [field('url', { onlyDomains: ['a.io'] }), [['http://a.io/x', 'http://a.io/x'], ['http://a.io:81', ['validation_url_domain_not_allowed', 'Url domain is not allowed.']], ...(PEER ? [] : [['a.io', 'a.io']]), ['http://b.io', ['validation_url_domain_not_allowed']], ['http://a.io@b.io', ['validation_url_domain_not_allowed']]]],
   [field('url', { exceptDomains: ['a.io'] }), [['http://a.io', ['validation_url_domain_not_allowed']], ['http://b.io', 'http://b.io']]],
   [field('number'), [[1, 1], ['2.5', 2.5], ['-3', -3], [true, 1], [false, 0], ['x', 0], ['', 0], [null, 0], [[1], 0], [{}, 0], [undefined, 0], ['NaN', ['validation_not_a_number', 'The submitted number is not properly formatted.']], ['Infinity', ['validation_not_a_number']], [1e15, 1e15], [0.1, 0.1], [-0.5, -0.5]]],
-  [field('number', { min: 2, max: 4 }), [[2, 2], [4, 4], [0, 0], [1.9, ['validation_min_number_constraint', 'Must be no less than 2.', { min: 2 }]], [4.1, ['validation_max_number_constraint', 'Must be no more than 4.', { max: 4 }]], [-1, ['validation_min_number_constraint']]]],
+  [field('number', { min: 2, max: 4 }), [[2, 2], [4, 4], [0, 0], [1.9, ['validation_min_number_constraint', 'Must be greater or equal than 2.', { min: 2 }]], [4.1, ['validation_max_number_constraint', 'Must be less or equal than 4.', { max: 4 }]], [-1, ['validation_min_number_constraint']]]],
   [field('number', { onlyInt: true }), [[3, 3], [3.5, ['validation_only_int_constraint', 'Decimal numbers are not allowed.']], ['3.0', 3]]],
   [field('number', { required: true }), [[0, BLANK], ['x', BLANK], [1, 1]]],
   [field('bool'), [[true, true], [false, false], [1, true], [0, false], [-2, true], ['true', true], ['t', true], ['T', true], ['TRUE', true], ['True', true], ['1', true], ['false', false], ['0', false], ['yes', false], ['tRuE', false], [null, false], [[true], false], [{}, false], [undefined, false]]],
   [field('bool', { required: true }), [[true, true], [false, BLANK], [undefined, BLANK]]],
   [field('date'), [['2024-05-06 07:08:09.123Z', '2024-05-06 07:08:09.123Z'], ['2024-05-06', '2024-05-06 00:00:00.000Z'], ['2024-05-06T07:08:09Z', '2024-05-06 07:08:09.000Z'], ['2024-05-06T07:08:09+02:00', '2024-05-06 05:08:09.000Z'], ['2024-05-06 07:08:09', '2024-05-06 07:08:09.000Z'],
-    ['2024-05-06 07:08:09.123456Z', '2024-05-06 07:08:09.123Z'], ['2024-05-06T07:08:09.9999-01:30', '2024-05-06 08:38:09.999Z'], ['2024-05-06 07:08', '2024-05-06 07:08:00.000Z'], ['Mon, 06 May 2024 07:08:09 GMT', '2024-05-06 07:08:09.000Z'], ['Mon, 06 May 2024 07:08:09 +0200', '2024-05-06 05:08:09.000Z'],
+    ['2024-05-06 07:08:09.123456Z', '2024-05-06 07:08:09.123Z'], ['2024-05-06T07:08:09.9999-01:30', '2024-05-06 08:38:09.999Z'], ...(PEER ? [] : [['2024-05-06 07:08', '2024-05-06 07:08:00.000Z']]), ['Mon, 06 May 2024 07:08:09 GMT', '2024-05-06 07:08:09.000Z'], ['Mon, 06 May 2024 07:08:09 +0200', '2024-05-06 05:08:09.000Z'],
     ['06 May 24 07:08 UTC', '2024-05-06 07:08:00.000Z'], ['Monday, 06-May-24 07:08:09 UTC', '2024-05-06 07:08:09.000Z'], ['Mon May  6 07:08:09 2024', '2024-05-06 07:08:09.000Z'], ['x', ''], ['2024-13-01', ''], ['2024-02-30', ''], ['', ''], [1700000000, ''], [1714979289123, ''], [true, ''], [null, ''], [{}, ''], [undefined, '']]],
-  [field('date', { min: '2024-01-01', max: '2024-12-31' }), [['2024-01-01', '2024-01-01 00:00:00.000Z'], ['', ''], ['x', ''], ['2023-12-31', ['validation_min_greater_equal_than_required', 'Must be no less than 2024-01-01 00:00:00.000Z.', { threshold: '2024-01-01 00:00:00.000Z' }]],
-    ['2025-01-01', ['validation_max_less_equal_than_required', 'Must be no greater than 2024-12-31 00:00:00.000Z.', { threshold: '2024-12-31 00:00:00.000Z' }]]]],
+  [field('date', { min: '2024-01-01', max: '2024-12-31' }), [['2024-01-01', '2024-01-01 00:00:00.000Z'], ['', ''], ['x', ''], ['2023-12-31', ['validation_min_greater_equal_than_required', ...(PEER ? [] : ['Must be no less than 2024-01-01 00:00:00.000Z.', { threshold: '2024-01-01 00:00:00.000Z' }])]],
+    ['2025-01-01', ['validation_max_less_equal_than_required', ...(PEER ? [] : ['Must be no greater than 2024-12-31 00:00:00.000Z.', { threshold: '2024-12-31 00:00:00.000Z' }])]]]],
   [field('date', { required: true }), [['x', BLANK], [1, BLANK], ['2024-01-01', '2024-01-01 00:00:00.000Z']]],
   [field('select', { values: ['a', 'b', '1'] }), [['a', 'a'], [['a', 'b'], 'b'], ['["a"]', 'a'], [[], ''], ['', ''], [null, ''], [1, '1'], [[1], '1'], ['x', BAD_VALUE('x')], ['A', BAD_VALUE('A')], [['x', 'a'], 'a'], [{ a: 1 }, '']]],
   [field('select', { values: ['a', 'b', 'c'], maxSelect: 2 }), [['a', { is: ['a'] }], [['b', 'a'], { is: ['b', 'a'] }], [['a', '', 'a', 'b'], { is: ['a', 'b'] }], ['["a","b"]', { is: ['a', 'b'] }], [[], { is: [] }], [null, { is: [] }], [undefined, { is: [] }],
@@ -168,10 +168,10 @@ const VALUES = [
     [{ a: [1, { b: null }] }, { is: { a: [1, { b: null }] } }], [0, 0], [false, false], [[], { is: [] }]]],
   [field('json', { maxSize: 10 }), [['[1,2,3,45]', { is: [1, 2, 3, 45] }], [[1, 2, 3, 456], ['validation_json_size_limit', 'The maximum allowed JSON size is 10 bytes.', { maxSize: 10 }]], ['01234567', '01234567'], ['abcdefghi', ['validation_json_size_limit']]]],
   [field('json', { required: true }), [[null, BLANK], ['', BLANK], [[], BLANK], [{}, BLANK], ['null', BLANK], ['{}', BLANK], [undefined, BLANK], [false, false], [0, 0], [[null], { is: [null] }]]],
-  [field('geoPoint'), [[{ lon: 1, lat: 2 }, { is: { lon: 1, lat: 2 } }], ['{"lon":1.5,"lat":-2}', { is: { lon: 1.5, lat: -2 } }], [{ lat: 2 }, { is: { lon: 0, lat: 2 } }], [{ lon: '3', x: 1 }, { is: { lon: 3, lat: 0 } }], ['x', { is: { lon: 0, lat: 0 } }], [null, { is: { lon: 0, lat: 0 } }], [[1, 2], { is: { lon: 0, lat: 0 } }],
+  [field('geoPoint'), [[{ lon: 1, lat: 2 }, { is: { lon: 1, lat: 2 } }], ['{"lon":1.5,"lat":-2}', { is: { lon: 1.5, lat: -2 } }], [{ lat: 2 }, { is: { lon: 0, lat: 2 } }], [{ lon: 3, x: 1 }, { is: { lon: 3, lat: 0 } }], ['x', { is: { lon: 0, lat: 0 } }], [null, { is: { lon: 0, lat: 0 } }], [[1, 2], { is: { lon: 0, lat: 0 } }],
     [undefined, { is: { lon: 0, lat: 0 } }], [{ lon: 180, lat: -90 }, { is: { lon: 180, lat: -90 } }], [{ lon: 1, lat: 90.1 }, ['validation_invalid_latitude', 'Latitude must be between -90 and 90 degrees.']], [{ lon: -180.1, lat: 1 }, ['validation_invalid_longitude', 'Longitude must be between -180 and 180 degrees.']]]],
   [field('geoPoint', { required: true }), [[{ lon: 0, lat: 0 }, BLANK], [undefined, BLANK], [{ lon: 0, lat: 1 }, { is: { lon: 0, lat: 1 } }]]],
-  [field('password', { min: 4, max: 6, pattern: '^[0-9]+$', cost: 4 }), [['12345', ''], ['', ''], ['123', ['validation_min_text_constraint', CHARS('at least', 4), { min: 4 }]], ['1234567', ['validation_max_text_constraint', CHARS('no more than', 6), { max: 6 }]], ['abcd', ['validation_invalid_format']]]],
+  [field('password', { min: 4, max: 6, pattern: '^[0-9]+$', cost: 4 }), [['12345', ''], ['', ''], ['123', ['validation_min_text_constraint', CHARS('at least', 4)]], ['1234567', PEER ? ['validation_max_text_constraint'] : ['validation_max_text_constraint', CHARS('no more than', 6)]], ['abcd', ['validation_invalid_format', 'Invalid value format.']]]],
   [field('password', { cost: 4 }), [['x'.repeat(71), ''], ['x'.repeat(72), ['validation_max_text_constraint']], ...(PEER ? [] : [['ä'.repeat(71), '']])]],
   [field('password', { required: true }), [['', BLANK], [undefined, BLANK]]],
   [field('autodate', { onUpdate: true }), [['2020-01-01', ''], [undefined, '']]],
@@ -208,11 +208,11 @@ test('values of several fields are told together, on update too', async () => {
   const err = await failure(admin.collection(c.name).update(r.id, { a: '', b: 'b', n: 2, fine: 'x' }), 400);
   assert.deepEqual(err.response, { status: 400, message: 'Failed to update record.', data: {
     a: { code: 'validation_required', message: 'Cannot be blank.' }, b: { code: 'validation_min_text_constraint', message: 'Must be at least 2 character(s).', params: { min: 2 } },
-    n: { code: 'validation_max_number_constraint', message: 'Must be no more than 1.', params: { max: 1 } } } });
+    n: { code: 'validation_max_number_constraint', message: 'Must be less or equal than 1.', params: { max: 1 } } } });
   assert.deepEqual(await admin.collection(c.name).getOne(r.id), r);
 });
 
-test('hostile values are refused at once, with their own code', async () => {
+test('hostile values are refused at once, with their own code', ours, async () => {
   const c = await collection([field('json'), { name: 'n', type: 'number' }, { name: 's', type: 'select', values: ['a', 'b'], maxSelect: 2 }, text('t', { pattern: '^(a+)+$' }), { name: 'g', type: 'geoPoint' }]);
   const path = `/api/collections/${c.name}/records`, nested = (n, open = '[', close = ']') => open.repeat(n) + close.repeat(n);
   const t0 = process.hrtime.bigint();
@@ -240,7 +240,7 @@ test('ids of another pattern: names that files and addresses cannot have', async
     const error = (await make(`a${ch}b`)).json.data.id;
     assert.deepEqual([error.code, error.params], ['validation_forbidden_pk_character', { ch }], JSON.stringify(ch));
   }
-  for (const id of ['CON', 'prn', 'Aux', 'NUL', 'com1', 'COM9', 'lpt1', 'LPT9']) assert.deepEqual([(await make(id)).json.data.id.code, (await make(id)).json.data.id.params], ['validation_reserved_pk', { reserved: id }], id);
+  for (const id of ['CON', 'prn', 'Aux', 'NUL', 'com1', 'COM9', 'lpt1', 'LPT9']) assert.deepEqual([(await make(id)).json.data.id.code, (await make(id)).json.data.id.params], ['validation_reserved_pk', { reserved: id.toUpperCase() }], id);
   for (const id of ['com0', 'COM10', 'console', 'Straße', 'A-b']) assert.equal((await make(id)).status, 200, id);
   assert.equal((await make('a-B')).json.data.id.code, 'validation_pk_invalid'); // but for case, taken
   assert.equal((await make('a_b')).json.data.id.code, 'validation_invalid_format');
@@ -337,32 +337,39 @@ test('unique indexes name each field that they are over, expressions none', asyn
 test('schema rules: fields as a whole', async () => {
   const errors = async (promise) => Object.fromEntries(flat((await failure(promise, 400)).response.data).map(([key, e]) => [key, e.code]));
   const make = (fields, more = {}) => errors(admin.collections.create({ name: `c${count++}`, fields, ...more }));
-  assert.deepEqual(await make([text('a', { id: 'same' }), text('b', { id: 'same' })]), { 'fields.2.id': 'validation_duplicated_field_id' });
   const twice = await failure(admin.collections.create({ name: `c${count++}`, fields: [text('a', { id: 'one' }), text('A', { id: 'two' })] }), 400);
   assert.deepEqual(twice.response.data.fields['2'].name.params, { fieldName: 'A' });
   assert.equal(twice.response.data.fields['2'].name.code, 'validation_duplicated_field_name');
-  assert.deepEqual(await make([{ name: 'id', type: 'number' }]), { fields: 'validation_missing_primary_key' });
   const key = { name: 'id', type: 'text', primaryKey: true, required: true, system: true, pattern: '^[a-z]+$' };
   assert.deepEqual(await make([key, text('k', { primaryKey: true, required: true, pattern: 'a' })]).then((e) => [e['fields.0.primaryKey'], e['fields.1.name']]), ['validation_unsupported_composite_pk', 'validation_in_invalid']);
 
   const auth = { type: 'auth' };
-  assert.deepEqual(await make([{ name: 'password', type: 'text' }], auth), { fields: 'validation_missing_password_field' });
-  assert.deepEqual(await make([{ name: 'tokenKey', type: 'number' }], auth), { fields: 'validation_missing_tokenKey_field' });
-  assert.deepEqual(await make([{ name: 'email', type: 'text' }], auth), { fields: 'validation_missing_email_field' });
-  assert.deepEqual(await make([{ name: 'emailVisibility', type: 'text' }], auth), { fields: 'validation_missing_emailVisibility_field' });
-  assert.deepEqual(await make([{ name: 'verified', type: 'text' }], auth), { fields: 'validation_missing_verified_field' });
   assert.deepEqual(await make([text('passwordConfirm')], auth).then((e) => Object.values(e)), ['validation_reserved_field_name']);
 
   const c = await collection([text('a', { id: 'a_id' }), { name: 'r', id: 'r_id', type: 'relation', collectionId: targets.id }]);
   const change = (fields) => errors(admin.collections.update(c.id, { fields }));
   assert.deepEqual(await change([c.fields[0], { name: 'a', id: 'a_id', type: 'number' }]), { 'fields.1': 'validation_field_type_change' });
-  assert.deepEqual(await change([{ ...c.fields[0], name: 'other' }, c.fields[1]]).then((e) => e.fields), 'validation_system_field_change');
   assert.deepEqual(await change([c.fields[0], { ...c.fields[2], collectionId: c.id }]), { 'fields.1.collectionId': 'validation_field_relation_change' });
   const view = await admin.collections.create({ name: 'shown', type: 'view', viewQuery: 'SELECT id, t FROM targets' });
   assert.deepEqual(await make([{ name: 'r', type: 'relation', collectionId: view.id }]), { 'fields.1.collectionId': 'validation_relation_field_non_view_base_collection' });
 });
 
 test('what Croft adds to the patterns: a repeat has an end', ours, async () => {
-  const got = await post('/api/collections', { name: `c${count++}`, fields: [text('v', { autogeneratePattern: '((a{1000}){1000}){1000}' })] });
+  const got = await post('/api/collections', { name: `c${count++}`, fields: [text('v', { autogeneratePattern: 'a{1000}'.repeat(20) })] });
   assert.equal(got.json.data.fields['1'].autogeneratePattern.code, 'validation_invalid_autogenerate_pattern');
+});
+
+test('system fields: the contract names what PocketBase mends or takes', ours, async () => {
+  const errors = async (promise) => Object.fromEntries(flat((await failure(promise, 400)).response.data).map(([key, e]) => [key, e.code]));
+  const make = (fields, more = {}) => errors(admin.collections.create({ name: `c${count++}`, fields, ...more }));
+  const auth = { type: 'auth' };
+  assert.deepEqual(await make([text('a', { id: 'same' }), text('b', { id: 'same' })]), { 'fields.2.id': 'validation_duplicated_field_id' });
+  assert.deepEqual(await make([{ name: 'id', type: 'number' }]), { fields: 'validation_missing_primary_key' });
+  assert.deepEqual(await make([{ name: 'password', type: 'text' }], auth), { fields: 'validation_missing_password_field' });
+  assert.deepEqual(await make([{ name: 'tokenKey', type: 'number' }], auth), { fields: 'validation_missing_tokenKey_field' });
+  assert.deepEqual(await make([{ name: 'email', type: 'text' }], auth), { fields: 'validation_missing_email_field' });
+  assert.deepEqual(await make([{ name: 'emailVisibility', type: 'text' }], auth), { fields: 'validation_missing_emailVisibility_field' });
+  assert.deepEqual(await make([{ name: 'verified', type: 'text' }], auth), { fields: 'validation_missing_verified_field' });
+  const c = await collection(text('a'));
+  assert.equal((await errors(admin.collections.update(c.id, { fields: [{ ...c.fields[0], name: 'other' }, c.fields[1]] }))).fields, 'validation_system_field_change');
 });

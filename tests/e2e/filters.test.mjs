@@ -112,9 +112,9 @@ test('each example of the filter page finds exactly its rows, for guests and sup
 
 test('words: blanks, comments, quotes, escapes, numbers, case', async () => {
   await table_of([
-    ['views>4&&views<=20', 'p1 p3'], [' \t\r\n views\t>\n4 ', 'p1 p3'], ['views = 0 // x', 'p2'], ['// x\nviews = 0', 'p2'], ['title = "// x"', ''],
+    ['views>4&&views<=20', 'p1 p3'], [' \t\n views\t>\n4 ', 'p1 p3'], ...(PEER ? [] : [['\r\nviews > 4\r\n', 'p1 p3'], ['title = "\\u0048ello"', 'p1'], ['title = "Hel\\u006c\\u006f"', 'p1']]), ['views = 0 // x', 'p2'], ['// x\nviews = 0', 'p2'], ['title = "// x"', ''],
     ["title = 'Hello'", 'p1'], [`title = "it's" || title = 'a "b"' || views = 5`, 'p1'], ["title = 'it\\'s' || views = 5", 'p1'],
-    ['title = "\\u0048ello"', 'p1'], ['title = "Hel\\u006c\\u006f"', 'p1'], ['title = "a\nb" || views = 5', 'p1'], ['title ~ "0\\%"', 'p3'],
+    ['title = "a\nb" || views = 5', 'p1'], ['title ~ "0\\%"', 'p3'],
     ['5 > views', 'p2'], ['"u2" ?= editors.id', 'p1 p3'], ['"a" = "b"', ''], ['views > -1', ALL], ['views = 5.0', 'p1'], ['views > 4.5', 'p1 p3'],
     ['active = TRUE', 'p1 p3'], ['active = False', 'p2'], ['published = Null', 'p2'], ['((views = 0) || ((views = 5)))', 'p1 p2'],
     ['views = 5 || views = 0 && active = true || views = 20', 'p1 p3'], ['strftime("%Y", published,) = "2024"', 'p1 p3'],
@@ -241,7 +241,8 @@ test('limits: 200 comparisons, 3500 bytes, and what is far beyond is refused at 
   const long = (bytes) => `views=5//${'x'.repeat(bytes - 9)}`;
   assert.equal(await found(long(3500)), 'p1');
   await failure(found(long(3501)), 400);
-  await failure(found('('.repeat(1500) + 'views=5' + ')'.repeat(1500)), 400);
+  assert.equal(await found('('.repeat(99) + 'views=5' + ')'.repeat(99)), 'p1');
+  if (!PEER) await failure(found('('.repeat(1500) + 'views=5' + ')'.repeat(1500)), 400);
   await failure(found('f('.repeat(4) + '1' + ')'.repeat(4) + '=1'), 400);
 
   // A rule has no limit of bytes, so it meets that of comparisons; of hostile size both cost nothing.
@@ -301,7 +302,7 @@ test('rules: who asks', async () => {
     ['@request.auth.email = "ann@example.com"', '', ALL, ''], ['@request.auth.emailVisibility = true', '', ALL, ''], ['@request.auth.salary > 150', '', '', ALL],
     ['@request.auth.nothing = null', ALL, ALL, ALL], ['@request.auth.nothing.at.all = "x"', '', '', ''], ['@request.auth.nobody_via_user.id = "x"', '', '', ''],
     ['@request.auth.posts_via_author.title ?= "Hello"', '', ALL, ''], ['@request.auth.name:lower = "ann"', '', ALL, ''],
-    ['@request.nothing = null', ALL, ALL, ALL], ['@request.context = "default" && @request.method = "GET"', ALL, ALL, ALL],
+    ...(PEER ? [] : [['@request.nothing = null', ALL, ALL, ALL]]), ['@request.context = "default" && @request.method = "GET"', ALL, ALL, ALL],
     ['@collection.bans.user != @request.auth.id && @request.auth.id != ""', '', ALL, ALL],
     ['@collection.members.user ?= @request.auth.id && @collection.members.org ?= org && @request.auth.id != ""', '', '', ''],
   ];
@@ -345,7 +346,7 @@ test('rules: what is submitted', async () => {
     ['@request.body.role:changed = true', { role: 'b' }, true], ['@request.body.views:changed = false', { views: '20' }, true], ['@request.body.views:changed = false', { 'views+': 0 }, true],
     ['@request.body.views:changed = false', { 'views+': 1 }, false], ['@request.body.views:isset = true', { 'views+': 1 }, true], ['@request.body.views = 21', { 'views+': 1 }, true],
     ['@request.body.tags:changed = false', { tags: ['b'] }, true], ['@request.body.tags:changed = true', { tags: ['a', 'b'] }, true], ['@request.body.loc:changed = false', { loc: { lat: 0, lon: 0 } }, true],
-    ['@request.body.loc:changed = true', { loc: { lat: 1, lon: 0 } }, true], ['@request.body.data:changed = false', { data: '"str"' }, true], ['@request.body.data:changed = true', { data: { a: 1 } }, true],
+    ['@request.body.loc:changed = true', { loc: { lat: 1, lon: 0 } }, true], ...(PEER ? [] : [['@request.body.data:changed = false', { data: '"str"' }, true]]), ['@request.body.data:changed = true', { data: { a: 1 } }, true],
     ['@request.body.published:changed = false', { published: '2024-06-01T12:00:00Z' }, true], ['@request.body.active:changed = false', { active: true }, true],
     ['@request.body.author:changed = false', { author: 'u2' }, true], ['@request.body.author:changed = false', { author: 'u1' }, false],
     ['@request.body.tags:length <= 2', { tags: ['a', 'b'] }, true], ['@request.body.tags:length <= 2', { tags: ['a', 'b', 'b2'] }, false], ['@request.body.tags:length = 0', {}, true],
@@ -384,7 +385,7 @@ test('rules that cannot hold are refused when they are saved', async () => {
     assert.equal(err.response.data.listRule.code, 'validation_invalid_rule', rule);
     assert.match(err.response.data.listRule.message, /^Invalid rule\. Raw error: ./, rule);
   }
-  for (const rule of ['@request.auth.nothing = 1', '@request.body.nothing = 1', '@request.query.a.b = 1', '@request.nothing.at.all = 1', '@request.auth.a_via_b.c = 1', '@request.body.title:changed = true', '@request.body.author.nothing = 1'])
+  for (const rule of ['@request.auth.nothing = 1', '@request.body.nothing = 1', '@request.query.a.b = 1', ...(PEER ? [] : ['@request.nothing.at.all = 1']), '@request.auth.a_via_b.c = 1', '@request.body.title:changed = true', '@request.body.author.nothing = 1'])
     await admin.collections.update('posts', { listRule: rule });
   await admin.collections.update('posts', { listRule: '' });
 });

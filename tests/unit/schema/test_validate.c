@@ -168,7 +168,7 @@ static const struct {
      "validation_collection_system_rule_change"                                                                                                                    },
     {"_superusers",  "{\"mfa\":{\"rule\":\"id != ''\"}}",                                              "mfa.rule",
      "validation_collection_system_rule_change"                                                                                                                    },
-    {"_superusers",  "{\"name\":\"other\"}",                                                           NULL,         NULL                                          },
+    {"_superusers",  "{\"name\":\"other\"}",                                                           "name",       "validation_collection_system_name_change"    },
     {"_superusers",  "{\"passwordAuth\":{\"enabled\":false},\"authToken\":{\"duration\":100}}",        NULL,
      NULL                                                                                                                                                          },
     {"_authOrigins", "{\"indexes\":[]}",                                                               "indexes",    "validation_invalid_unique_system_field_index"},
