@@ -30,7 +30,15 @@ function controlGroup(bytes) {
         procs: join(dir, 'cgroup.procs'),
         kills: () => Number(/oom_kill (\d+)/.exec(readFileSync(events, 'utf8'))[1]),
         peak: () => Number(readFileSync(join(dir, old ? 'memory.max_usage_in_bytes' : 'memory.peak'), 'utf8')),
-        remove: () => rmdirSync(dir),
+        // Its last process may still be on its way out.
+        remove: () => until(() => {
+          try {
+            rmdirSync(dir);
+            return true;
+          } catch {
+            return false;
+          }
+        }, 10000),
       };
     } catch {
       if (existsSync(dir)) rmdirSync(dir); // the next hierarchy, if there is one
@@ -100,6 +108,6 @@ test('256 MB in all, and clients that want more: no kill for memory, nothing ack
   } finally {
     if (server.exited === null) await server.stop({ keep: true });
     await server.stop();
-    group.remove();
+    await group.remove();
   }
 });
