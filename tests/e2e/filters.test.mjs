@@ -376,6 +376,45 @@ test('rules: what is submitted', async () => {
   await admin.collections.update('posts', { updateRule: null });
 });
 
+test('rules: in which context a request is', async () => {
+  const says = (context) => `@request.context = "${context}"`;
+  await admin.settings.update({ batch: { enabled: true } });
+  const users = await admin.collections.getOne('users');
+  const things = await table('things', [one('owner', users), { name: 'doc', type: 'file', protected: true, maxSelect: 1 }]);
+  const set = (change, name = things.id) => admin.collections.update(name, change);
+  const made = await admin.collection('things').create({ owner: 'u1', doc: new File(['x'], 'x.txt') });
+
+  await set({ createRule: says('default') });
+  await guest.collection('things').create({});
+  const batch = async () => {
+    const b = guest.createBatch();
+    b.collection('things').create({});
+    return b.send().then((r) => r[0].status, (err) => err.response.data.requests['0'].response.status);
+  };
+  assert.equal(await batch(), 400);
+  await set({ createRule: says('batch') });
+  assert.equal(await batch(), 200);
+  await failure(guest.collection('things').create({}), 400);
+
+  await set({ viewRule: says('expand') }, 'users');
+  await failure(guest.collection('users').getOne('u1'), 404);
+  assert.equal((await guest.collection('things').getOne(made.id, { expand: 'owner' })).expand.owner.name, 'Ann');
+
+  const file = async () => (await fetch(guest.files.getURL(made, made.doc))).status;
+  await set({ viewRule: says('default') });
+  assert.equal(await file(), 404);
+  await set({ viewRule: says('protectedFile') });
+  assert.equal(await file(), 200);
+  await failure(guest.collection('things').getOne(made.id), 404);
+
+  await set({ viewRule: 'id = @request.auth.id', authRule: says('password') }, 'users');
+  await server.client().collection('users').authWithPassword('ann@example.com', '12345678');
+  await set({ authRule: says('otp') }, 'users');
+  await failure(server.client().collection('users').authWithPassword('ann@example.com', '12345678'), 403);
+  await set({ authRule: '' }, 'users');
+  await admin.collections.delete('things');
+});
+
 test('rules that cannot hold are refused when they are saved', async () => {
   for (const rule of [
     'nope = 1', 'title.x = 1', 'title:upper = 1', '@request.body.title:each = 1', '@request.body.title:length = 1', '@request.body.nothing:length = 1', '@request.query.a:each = 1', '@request.query.a:length = 1',
