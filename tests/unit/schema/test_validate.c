@@ -49,6 +49,7 @@ static const struct {
      "fields.1.maxSelect",                                                                                                         "validation_required"                          },
     {FIELD("\"type\":\"file\",\"thumbs\":[\"10x10\",\"0x0t\"]"),                                   "fields.1.thumbs.1",
      "validation_not_in_invalid"                                                                                                                                                  },
+    {FIELD("\"type\":\"file\",\"thumbs\":[\"0x01\",\"10x0\"]"),                                    NULL,                           NULL                                           },
     {FIELD("\"type\":\"file\",\"thumbs\":[\"10x10z\"]"),                                           "fields.1.thumbs.0",
      "validation_match_invalid"                                                                                                                                                   },
     {FIELD("\"type\":\"password\",\"max\":72"),                                                    "fields.1.max",
