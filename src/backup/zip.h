@@ -8,9 +8,9 @@
  * backup is, "croft_backup.json". Other programs may ignore both; who unpacks by
  * hand can say `sha256sum -c croft_backup.sha256`.
  *
- * Read: any zip may come, also a hostile one. Names, kinds and sizes are checked
- * before a byte is written, and again while unpacking. Memory is bounded but for
- * libarchive's own list of the entries, of which at most ZIP_ENTRIES_MAX.
+ * Read: any zip may come, also a hostile one. It is parsed in a confined process of
+ * its own (zip_internal.h), which costs an error at most. Names, kinds and sizes
+ * are checked before a byte is written, and again while unpacking.
  *
  * On one thread, not in fibers: libarchive blocks.
  */

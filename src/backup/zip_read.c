@@ -1,28 +1,23 @@
-/* zip_read.c - reading a zip that anybody may have made.
+/* zip_read.c - judging and unpacking a zip that anybody may have made.
  *
- * libarchive keeps a list of all entries in memory, so the number of them is
- * read from the file's end first. A checksum line counts for itself: the sum of
+ * It is parsed in another process (zip_internal.h); here names, kinds and sizes
+ * are checked and files written. A checksum line counts for itself: the sum of
  * the digests of all lines in the file must be that of all lines computed, in
  * whatever order; so a zip that somebody packed anew by hand is as good.
  */
-#include "backup/zip.h"
+#include "backup/zip_internal.h"
 
 #include "base/beneath.h"
 #include "base/encoding.h"
 #include "base/utf8.h"
 #include "crypto/crypto.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define READ_BYTES     (64u << 10)
-#define TAIL_BYTES     (22 + 65535)
-#define DIRECTORY_MAX  (UINT64_C(512) << 20)
 #define LINE_MAX_BYTES (64 + 2 + ZIP_NAME_MAX)
 
 /* Adds up digests: equal for the same lines in any order. */
@@ -33,29 +28,16 @@ typedef struct {
 
 typedef struct {
     Arena *arena, *scratch;
-    int fd, folder;
+    int folder;
     const ZipWatch *watch;
-    struct archive *archive;
-    locale_t before; /* the thread's; NULL: not entered */
+    ZipSource *source;
+    ZipItem ahead; /* read, not used yet; of kind END also before the first */
     ZipContent content;
     Sha256 *sha;
     LineSum computed, stated;
     char line[LINE_MAX_BYTES];
     size_t line_len;
 } ZipReader;
-
-static Error *bad_zip(Arena *a, Str why)
-{
-    return error_new(a, 400, str_concat(a, S("This zip cannot be restored: "), why));
-}
-
-static Error *damaged(const ZipReader *z)
-{
-    const char *why = archive_error_string(z->archive);
-    if (archive_errno(z->archive) == ENOMEM)
-        return error_cause(z->arena, error_status(z->arena, 503), "no memory to read a zip");
-    return bad_zip(z->arena, str_printf(z->arena, "it is damaged (%s).", why ? why : "unknown"));
-}
 
 /* ---- names ---- */
 
@@ -79,156 +61,96 @@ bool zip_name_good(Str name)
     return true;
 }
 
-/* ---- the file's end ---- */
+/* ---- the parser ---- */
 
-static uint64_t number_at(const uint8_t *p, int bytes)
+static void scratch_end(void *arg)
 {
-    uint64_t n = 0;
-    for (int i = bytes - 1; i >= 0; i--)
-        n = n << 8 | p[i];
-    return n;
-}
-
-static bool read_at(int fd, uint64_t offset, void *out, size_t len)
-{
-    return offset <= INT64_MAX && pread(fd, out, len, (off_t)offset) == (ssize_t)len;
-}
-
-/* The end record's counts (APPNOTE 4.3.16), or those of zip64 (4.3.14). */
-static bool counts_read(int fd, uint64_t end_at, const uint8_t *end, uint64_t *entries,
-                        uint64_t *directory)
-{
-    *entries = number_at(end + 10, 2);
-    *directory = number_at(end + 12, 4);
-    bool large =
-        *entries == 0xffff || *directory == 0xffffffff || number_at(end + 16, 4) == 0xffffffff;
-    uint8_t locator[20], record[56];
-    if (!large || end_at < sizeof(locator)) return !large;
-    if (!read_at(fd, end_at - sizeof(locator), locator, sizeof(locator))) return false;
-    if (number_at(locator, 4) != 0x07064b50) return true; /* just that many, by chance */
-    if (!read_at(fd, number_at(locator + 8, 8), record, sizeof(record))) return false;
-    if (number_at(record, 4) != 0x06064b50) return false;
-    *entries = number_at(record + 32, 8);
-    *directory = number_at(record + 40, 8);
-    return true;
-}
-
-static Error *tail_check(Arena *a, int fd, uint64_t size, uint64_t *entries)
-{
-    size_t len = (size_t)MIN(size, (uint64_t)TAIL_BYTES);
-    uint8_t *tail = (uint8_t *)arena_bytes(a, len + 1);
-    if (!read_at(fd, size - len, tail, len)) return error_errno(a, errno, "read", S("zip"));
-    for (size_t i = len; i >= 22; i--) {
-        const uint8_t *end = tail + i - 22;
-        if (number_at(end, 4) != 0x06054b50) continue;
-        uint64_t directory;
-        if (!counts_read(fd, size - len + i - 22, end, entries, &directory))
-            return bad_zip(a, S("its end is damaged."));
-        if (*entries > ZIP_ENTRIES_MAX || directory > DIRECTORY_MAX)
-            return bad_zip(a, S("it holds more files than any backup."));
-        return NULL;
-    }
-    return bad_zip(a, S("it is no zip file, or cut short."));
-}
-
-/* ---- libarchive ---- */
-
-static void reader_end(void *arg)
-{
-    ZipReader *z = arg;
-    if (z->archive) archive_read_free(z->archive);
-    if (z->before) (void)uselocale(z->before);
-    z->archive = NULL;
-    z->before = (locale_t)0;
-    arena_destroy(z->scratch);
-    z->scratch = NULL;
+    arena_destroy(arg);
 }
 
 static Error *reader_begin(ZipReader *z)
 {
     z->scratch = arena_create("zip", 1u << 20);
+    arena_defer(z->arena, scratch_end, z->scratch);
     z->sha = sha256_new(z->arena);
-    z->before = zip_locale_enter();
-    z->archive = archive_read_new();
-    if (!z->archive)
-        return error_cause(z->arena, error_status(z->arena, 503), "no memory for a zip");
-    if (lseek(z->fd, 0, SEEK_SET) != 0) return error_errno(z->arena, errno, "seek", S("zip"));
-    int rc = archive_read_support_format_zip_seekable(z->archive);
-    if (rc == ARCHIVE_OK) rc = archive_read_open_fd(z->archive, z->fd, READ_BYTES);
-    return rc == ARCHIVE_OK ? NULL : damaged(z);
+    return zip_source_next(z->source, &z->ahead);
 }
 
 /* ---- one entry ---- */
 
+static Error *entry_judge(ZipReader *z, Str path, uint32_t flags)
+{
+    Arena *a = z->arena;
+    if (!zip_name_good(path))
+        return zip_bad(a, str_printf(a,
+                                     "it names a file \"%.*s\", which would lie "
+                                     "outside or cannot be.",
+                                     STR_ARG(str_sub(path, 0, 200))));
+    if (flags & ZIP_IS_OTHER)
+        return zip_bad(a, str_printf(a, "\"%.*s\" is neither a file nor a folder.", STR_ARG(path)));
+    if (flags & ZIP_IS_ENCRYPTED) return zip_bad(a, S("it is encrypted."));
+    if (flags & ZIP_HAS_NO_SIZE) return zip_bad(a, S("it does not say how large its files are."));
+    return NULL;
+}
+
+/* The record ahead, which is an entry or the end. */
 static Error *entry_next(ZipReader *z, Str *name, uint64_t *size, bool *is_folder, bool *end)
 {
-    struct archive_entry *entry;
-    int rc = archive_read_next_header(z->archive, &entry);
-    *end = rc == ARCHIVE_EOF;
+    const ZipItem *item = &z->ahead;
+    *end = item->kind == ZIP_END;
     if (*end) return NULL;
-    if (rc != ARCHIVE_OK) return damaged(z);
+    if (item->kind != ZIP_ENTRY) return zip_bad(z->arena, S("a file in it has no name."));
 
     arena_reset(z->scratch);
-    const char *raw = archive_entry_pathname_utf8(entry);
-    if (!raw) raw = archive_entry_pathname(entry);
-    Str path = arena_copy(z->scratch, str_from(raw ? raw : ""));
-    int type = archive_entry_filetype(entry);
-    *is_folder = type == AE_IFDIR;
+    Str path = arena_copy(z->scratch, item->bytes);
+    *is_folder = item->flags & ZIP_IS_FOLDER;
     if (*is_folder && str_ends(path, S("/"))) path.len--;
-    if (!zip_name_good(path))
-        return bad_zip(z->arena, str_printf(z->arena,
-                                            "it names a file \"%.*s\", which would lie "
-                                            "outside or cannot be.",
-                                            STR_ARG(str_sub(path, 0, 200))));
-    if ((type != AE_IFREG && !*is_folder) || archive_entry_symlink(entry) ||
-        archive_entry_hardlink(entry))
-        return bad_zip(z->arena, str_printf(z->arena, "\"%.*s\" is neither a file nor a folder.",
-                                            STR_ARG(path)));
-    if (archive_entry_is_encrypted(entry)) return bad_zip(z->arena, S("it is encrypted."));
-    if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) < 0)
-        return bad_zip(z->arena, S("it does not say how large its files are."));
+    Error *err = entry_judge(z, path, item->flags);
+    if (err) return err;
     *name = path;
-    *size = (uint64_t)archive_entry_size(entry);
+    *size = item->size;
     if (z->content.entries++ >= ZIP_ENTRIES_MAX)
-        return bad_zip(z->arena, S("it holds more files than any backup."));
+        return zip_bad(z->arena, S("it holds more files than any backup."));
+    if (*size > INT64_MAX || z->content.bytes + *size > INT64_MAX)
+        return zip_bad(z->arena, S("it claims more than its size can hold."));
     z->content.bytes += *size;
     if (str_eq(path, S("data.db"))) z->content.has_database = true;
     if (str_starts(path, S("storage/"))) z->content.has_storage = true;
     if (str_eq(path, S(ZIP_SUMS))) z->content.has_sums = true;
-    return NULL;
+    return zip_source_next(z->source, &z->ahead);
 }
 
 static Error *sizes_check(const ZipReader *z, uint64_t zip_size)
 {
     if (z->content.bytes / ZIP_RATIO_MAX > zip_size)
-        return bad_zip(z->arena, S("it claims more than its size can hold."));
-    return z->content.has_database ? NULL : bad_zip(z->arena, S("there is no data.db in it."));
+        return zip_bad(z->arena, S("it claims more than its size can hold."));
+    return z->content.has_database ? NULL : zip_bad(z->arena, S("there is no data.db in it."));
+}
+
+Error *zip_check_source(Arena *a, ZipSource *source, uint64_t zip_size, ZipContent *out)
+{
+    ZipReader *z = arena_new(a, ZipReader, 1);
+    *z = (ZipReader){.arena = a, .folder = -1, .source = source};
+    Error *err = reader_begin(z);
+    for (bool end = false; !err && !end;) {
+        Str name;
+        uint64_t size;
+        bool is_folder;
+        err = entry_next(z, &name, &size, &is_folder, &end);
+    }
+    if (!err) err = sizes_check(z, zip_size);
+    zip_source_end(source);
+    *out = z->content;
+    return err;
 }
 
 Error *zip_check(Arena *a, int fd, ZipContent *out)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) return error_errno(a, errno, "stat", S("zip"));
-    ZipReader *z = arena_new(a, ZipReader, 1);
-    *z = (ZipReader){.arena = a, .fd = fd, .folder = -1};
-    uint64_t entries = 0;
-    Error *err = tail_check(a, fd, (uint64_t)st.st_size, &entries);
-    if (err) return err;
-    err = reader_begin(z);
-    for (bool end = false; !err && !end;) {
-        Str name;
-        uint64_t size;
-        bool is_folder;
-        err = entry_next(z, &name, &size, &is_folder, &end);
-        if (!err && !end && z->content.bytes > (uint64_t)INT64_MAX)
-            err = bad_zip(a, S("it claims more than its size can hold."));
-    }
-    if (!err && z->content.entries != entries)
-        err = bad_zip(a, S("its list of files does not agree with itself."));
-    if (!err) err = sizes_check(z, (uint64_t)st.st_size);
-    reader_end(z);
-    *out = z->content;
-    return err;
+    ZipSource *source;
+    Error *err = zip_source_open(a, fd, false, NULL, &source);
+    return err ? err : zip_check_source(a, source, (uint64_t)st.st_size, out);
 }
 
 /* ---- checksums ---- */
@@ -250,7 +172,7 @@ static Error *sums_feed(ZipReader *z, Str piece)
             sum_line(&z->stated, str_make(z->line, z->line_len));
             z->line_len = 0;
         } else if (z->line_len == sizeof(z->line)) {
-            return bad_zip(z->arena, S("its checksums are damaged."));
+            return zip_bad(z->arena, S("its checksums are damaged."));
         } else {
             z->line[z->line_len++] = piece.ptr[i];
         }
@@ -262,7 +184,7 @@ static Error *sums_compare(const ZipReader *z)
 {
     if (!z->content.has_sums) return NULL;
     if (z->line_len > 0 || memcmp(&z->computed, &z->stated, sizeof(z->computed)) != 0)
-        return bad_zip(z->arena, S("its files are not those its checksums are of."));
+        return zip_bad(z->arena, S("its files are not those its checksums are of."));
     return NULL;
 }
 
@@ -310,7 +232,7 @@ static Error *file_make(ZipReader *z, Str name, int *out)
     }
     if (*out >= 0) return NULL;
     if (errno == EEXIST || errno == ENOTDIR || errno == ELOOP)
-        return bad_zip(z->arena, str_printf(z->arena, "\"%.*s\" is in it twice.", STR_ARG(name)));
+        return zip_bad(z->arena, str_printf(z->arena, "\"%.*s\" is in it twice.", STR_ARG(name)));
     return error_errno(z->arena, errno, "create", name);
 }
 
@@ -335,7 +257,7 @@ static Error *piece_use(ZipReader *z, Str name, Str piece, Buf *about)
     if (str_eq(name, S(ZIP_SUMS))) return sums_feed(z, piece);
     if (!str_eq(name, S(ZIP_ABOUT))) return NULL;
     if (about->len + piece.len > ZIP_ABOUT_MAX)
-        return bad_zip(z->arena, S("its description is too long."));
+        return zip_bad(z->arena, S("its description is too long."));
     buf_add(about, piece);
     return NULL;
 }
@@ -343,25 +265,21 @@ static Error *piece_use(ZipReader *z, Str name, Str piece, Buf *about)
 static Error *content_read(ZipReader *z, Str name, uint64_t size, int out, Buf *about)
 {
     uint64_t done = 0;
-    for (;;) {
-        const void *bytes;
-        size_t len;
-        la_int64_t offset;
-        int rc = archive_read_data_block(z->archive, &bytes, &len, &offset);
-        if (rc == ARCHIVE_EOF) break;
-        if (rc != ARCHIVE_OK) return damaged(z);
-        if ((uint64_t)offset != done || len > size - done)
-            return bad_zip(z->arena, S("a file in it is larger than it says."));
-        Str piece = str_make(bytes, len);
+    while (z->ahead.kind == ZIP_DATA) {
+        Str piece = z->ahead.bytes;
+        if (piece.len > size - done)
+            return zip_bad(z->arena, S("a file in it is larger than it says."));
         sha256_add(z->sha, piece);
         Error *err = piece_use(z, name, piece, about);
-        if (!err) err = piece_write(z, out, bytes, len);
+        if (!err) err = piece_write(z, out, piece.ptr, piece.len);
         if (err) return err;
-        done += len;
-        if (z->watch && !z->watch->more(z->watch->arg, len))
+        done += piece.len;
+        if (z->watch && !z->watch->more(z->watch->arg, piece.len))
             return error_cause(z->arena, error_status(z->arena, 503), "stopped from outside");
+        err = zip_source_next(z->source, &z->ahead);
+        if (err) return err;
     }
-    return done == size ? NULL : bad_zip(z->arena, S("a file in it is shorter than it says."));
+    return done == size ? NULL : zip_bad(z->arena, S("a file in it is shorter than it says."));
 }
 
 static Error *entry_read(ZipReader *z, Str name, uint64_t size, Buf *about)
@@ -391,19 +309,27 @@ static Error *all_read(ZipReader *z, Buf *about)
     }
 }
 
-Error *zip_unpack(Arena *a, int fd, int folder, const ZipWatch *watch, ZipContent *out)
+Error *zip_unpack_source(Arena *a, ZipSource *source, int folder, const ZipWatch *watch,
+                         ZipContent *out)
 {
     ZipReader *z = arena_new(a, ZipReader, 1);
-    *z = (ZipReader){.arena = a, .fd = fd, .folder = folder, .watch = watch};
+    *z = (ZipReader){.arena = a, .folder = folder, .watch = watch, .source = source};
     Buf about = buf_new(a, 1024);
     Error *err = reader_begin(z);
     if (!err) err = all_read(z, &about);
     if (!err) err = sums_compare(z);
-    reader_end(z);
+    zip_source_end(source);
     if (err) return err;
     *out = z->content;
     /* Ours always has both: a name was damaged. */
-    if (about.len && !out->has_sums) return bad_zip(a, S("its checksums are missing."));
+    if (about.len && !out->has_sums) return zip_bad(a, S("its checksums are missing."));
     if (about.len && json_parse(a, buf_str(&about), NULL, &out->about)) out->about = NULL;
     return NULL;
+}
+
+Error *zip_unpack(Arena *a, int fd, int folder, const ZipWatch *watch, ZipContent *out)
+{
+    ZipSource *source;
+    Error *err = zip_source_open(a, fd, true, watch, &source);
+    return err ? err : zip_unpack_source(a, source, folder, watch, out);
 }

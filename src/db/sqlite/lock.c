@@ -13,7 +13,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LOCK_TRIES    25
+#define LOCK_PAUSE_NS 20000000
 
 static Str read_pid(Arena *a, int fd)
 {
@@ -43,6 +47,18 @@ static Error *already_running(Arena *a, Str dir, int fd)
     return error_new(a, 409, message);
 }
 
+/* A process that a killed server had just forked may hold its descriptors for a
+ * moment more, until it has closed them. */
+static bool lock_take(int fd, const struct flock *wanted)
+{
+    for (int tries = 0;; tries++) {
+        if (fcntl(fd, F_OFD_SETLK, wanted) == 0) return true;
+        if ((errno != EAGAIN && errno != EACCES) || tries == LOCK_TRIES) return false;
+        const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 Error *folder_lock(Arena *a, Str dir, Str file, int *fd)
 {
     const char *path = arena_cstr(a, str_printf(a, "%.*s/croft.lock", STR_ARG(dir)));
@@ -52,7 +68,7 @@ Error *folder_lock(Arena *a, Str dir, Str file, int *fd)
     struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     wanted.l_start = (off_t)crc32_ieee(file) + 64; /* beyond the text */
     wanted.l_len = 1;
-    if (fcntl(lock, F_OFD_SETLK, &wanted) == 0) {
+    if (lock_take(lock, &wanted)) {
         write_pid(lock);
         *fd = lock;
         return NULL;

@@ -1,12 +1,15 @@
 /* test_zip.c - zips written and read back, and those that are refused. */
 #include "testing.h"
 
-#include "backup/zip.h"
+#include "backup/zip_internal.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +86,37 @@ static Error *read_whole(Fixture *f, const char *name, int folder, ZipContent *c
     return err;
 }
 
+static bool emit_to_file(void *arg, const ZipRecord *record, const char *bytes)
+{
+    int fd = *(int *)arg;
+    return write(fd, record, sizeof(*record)) == (ssize_t)sizeof(*record) &&
+           write(fd, bytes, record->len) == (ssize_t)record->len;
+}
+
+/* What a parser tells, without a process for it: they take their time. */
+static ZipSource *source_here(Fixture *f, int zip, uint64_t size, bool content)
+{
+    int told = memfd_create("told", MFD_CLOEXEC);
+    assert_true(told >= 0);
+    locale_t before = zip_locale_enter();
+    zip_parse(zip, size, content, emit_to_file, &told);
+    (void)uselocale(before);
+    assert_int_equal(lseek(told, 0, SEEK_SET), 0);
+    return zip_source_of(f->a, told);
+}
+
+static Error *read_here(Fixture *f, const char *name, ZipContent *content)
+{
+    int fd = open(path_of(f, name), O_RDONLY);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    uint64_t size = (uint64_t)st.st_size;
+    Error *err = zip_check_source(f->a, source_here(f, fd, size, false), size, content);
+    if (!err) err = zip_unpack_source(f->a, source_here(f, fd, size, true), -1, NULL, content);
+    close(fd);
+    return err;
+}
+
 static void what_is_written_is_read(void **state)
 {
     Fixture *f = *state;
@@ -124,7 +158,7 @@ static void a_flipped_byte_is_noticed_wherever_it_is(void **state)
         char bad = (char)(good[at] ^ 0x41);
         assert_int_equal(pwrite(fd, &bad, 1, at), 1);
         f->a = arena_create("flip", 0);
-        Error *err = read_whole(f, "a.zip", -1, &content);
+        Error *err = read_here(f, "a.zip", &content);
         /* Dates and the like may differ; content and names may not. */
         if (!err) assert_int_equal(content.bytes, whole.bytes);
         if (!err) assert_true(content.has_sums);
@@ -136,12 +170,136 @@ static void a_flipped_byte_is_noticed_wherever_it_is(void **state)
     for (off_t len = 0; len < st.st_size; len += 7) {
         assert_int_equal(ftruncate(fd, len), 0);
         f->a = arena_create("cut", 0);
-        assert_non_null(read_whole(f, "a.zip", -1, &content));
+        assert_non_null(read_here(f, "a.zip", &content));
         arena_destroy(f->a);
         f->a = outer;
         assert_int_equal(pwrite(fd, good, (size_t)st.st_size, 0), st.st_size);
     }
     close(fd);
+}
+
+/* ---- the parser's process ---- */
+
+/* The one child of this process. */
+static pid_t child_find(void)
+{
+    char path[64], text[64] = "";
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    close(fd);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static bool status_has(Fixture *f, pid_t pid, const char *line)
+{
+    char *text = arena_bytes(f->a, 8192);
+    int fd = open(arena_cstr(f->a, str_printf(f->a, "/proc/%d/status", (int)pid)), O_RDONLY);
+    ssize_t len = read(fd, text, 8192);
+    close(fd);
+    return str_find(str_make(text, (size_t)MAX(len, 0)), str_from(line)) >= 0;
+}
+
+static void the_parser_can_do_nothing_else_and_its_death_is_an_error(void **state)
+{
+    Fixture *f = *state;
+    size_t size = 1u << 20; /* more than the pipe holds: it has to wait for us */
+    ZipWriter *z;
+    check_ok("create",
+             zip_create(f->a, str_from(path_of(f, "x.zip")), str_from(f->folder), NULL, &z));
+    int fd = file_of(f, arena_new(f->a, char, size), size);
+    check_ok("add", zip_add(z, S("data.db"), fd, size, 0));
+    close(fd);
+    uint64_t length;
+    Str sha;
+    check_ok("finish", zip_finish(z, json_new_object(f->a), &length, &sha));
+
+    fd = open(path_of(f, "x.zip"), O_RDONLY);
+    ZipSource *source;
+    ZipItem item;
+    check_ok("open", zip_source_open(f->a, fd, true, NULL, &source));
+    check_ok("first", zip_source_next(source, &item));
+    pid_t pid = child_find();
+    assert_true(status_has(f, pid, "Name:\tcroft-zip\n"));
+    assert_true(status_has(f, pid, "NoNewPrivs:\t1\n"));
+    assert_true(status_has(f, pid, "Seccomp:\t2\n"));
+    assert_true(status_has(f, pid, "CapEff:\t0000000000000000\n"));
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    Error *err = NULL;
+    while (!err)
+        err = zip_source_next(source, &item);
+    check_int("status", err->status, 400);
+    assert_true(str_find(err->message, S("brought its reader down")) >= 0);
+    close(fd);
+}
+
+/* ---- a parser that has been taken over ---- */
+
+typedef struct {
+    ZipRecord record;
+    const char *bytes;
+} Told;
+
+static Error *told(Fixture *f, const Told *records, size_t count, ZipContent *content)
+{
+    char out[] = "/tmp/croft-told-XXXXXX";
+    assert_non_null(mkdtemp(out));
+    int fd = memfd_create("told", MFD_CLOEXEC);
+    for (size_t i = 0; i < count; i++) {
+        ZipRecord r = records[i].record;
+        if (records[i].bytes) r.len = (uint32_t)strlen(records[i].bytes);
+        assert_int_equal(write(fd, &r, sizeof(r)), sizeof(r));
+        if (records[i].bytes) assert_int_equal(write(fd, records[i].bytes, r.len), r.len);
+    }
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    int folder = open(out, O_RDONLY | O_DIRECTORY);
+    Error *err = zip_unpack_source(f->a, zip_source_of(f->a, fd), folder, NULL, content);
+    close(folder);
+    assert_int_equal(remove_temporary(out), 0);
+    return err;
+}
+
+static void what_a_parser_says_is_not_believed(void **state)
+{
+    Fixture *f = *state;
+    static const struct {
+        const char *name;
+        Told told[3];
+        const char *why;
+    } CASES[] = {
+        {"hangs up",             {{{.kind = ZIP_ENTRY, .size = 1}, "data.db"}},                     "brought its reader down"},
+        {"unknown kind",         {{{.kind = 99}, ""}},                                              "nonsense"               },
+        {"too long",             {{{.kind = ZIP_DATA, .len = ZIP_PIECE_MAX + 1}, NULL}},            "nonsense"               },
+        {"outside",              {{{.kind = ZIP_ENTRY}, "../../slipped"}},                          "outside"                },
+        {"absolute",             {{{.kind = ZIP_ENTRY}, "/tmp/slipped"}},                           "outside"                },
+        {"content first",        {{{.kind = ZIP_DATA}, "x"}},                                       "no name"                },
+        {"more than declared",
+         {{{.kind = ZIP_ENTRY, .size = 2}, "data.db"}, {{.kind = ZIP_DATA}, "xxx"}},
+         "larger than it says"                                                                                               },
+        {"less than declared",
+         {{{.kind = ZIP_ENTRY, .size = 2}, "data.db"}, {{.kind = ZIP_DATA}, "x"}, {{ZIP_END}, ""}},
+         "shorter than it says"                                                                                              },
+        {"twice",
+         {{{.kind = ZIP_ENTRY}, "a"}, {{.kind = ZIP_ENTRY}, "a"}, {{ZIP_END}, ""}},
+         "in it twice"                                                                                                       },
+        {"sizes that wrap",
+         {{{.kind = ZIP_ENTRY, .size = UINT64_MAX}, "a"}, {{ZIP_END}, ""}},
+         "claims more"                                                                                                       },
+        {"words for a terminal", {{{.kind = ZIP_FAILED}, "\033[2Jgone"}},                           "?[2Jgone"               },
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        size_t count = 0;
+        while (count < 3 && (CASES[i].told[count].bytes || CASES[i].told[count].record.len))
+            count++;
+        ZipContent content;
+        Error *err = told(f, CASES[i].told, count, &content);
+        assert_non_null(err);
+        check_int(CASES[i].name, err->status, 400);
+        if (str_find(err->message, str_from(CASES[i].why)) < 0)
+            check_str(CASES[i].name, err->message, CASES[i].why);
+    }
 }
 
 static void a_file_that_got_shorter_is_an_error(void **state)
@@ -293,6 +451,8 @@ int main(void)
         zip_test(what_is_written_is_read),
         zip_test(a_flipped_byte_is_noticed_wherever_it_is),
         zip_test(a_file_that_got_shorter_is_an_error),
+        zip_test(what_a_parser_says_is_not_believed),
+        zip_test(the_parser_can_do_nothing_else_and_its_death_is_an_error),
         zip_test(both_can_be_stopped),
         zip_test(foreign_zips),
         zip_test(a_bomb_is_refused_before_it_is_unpacked),
