@@ -8,7 +8,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sleep, startServer, text, until } from '../e2e/server.mjs';
-import { crowd, integrity, makeNotes, percentile, rss, sql } from './faults.mjs';
+import { crowd, integrity, makeNotes, percentile, rssAnon, sql } from './faults.mjs';
 
 const MB = 1024 * 1024;
 const LIMIT = 256 * MB;
@@ -93,7 +93,7 @@ test('256 MB in all, and clients that want more: no kill for memory, nothing ack
     });
     let most = 0;
     for (let end = Date.now() + (Number(process.env.FAULT_SECONDS) || 8) * 1000; Date.now() < end; await sleep(100))
-      if (server.workers()[0] === worker) most = Math.max(most, rss(worker));
+      if (server.workers()[0] === worker) most = Math.max(most, rssAnon(worker));
     for (const s of stalled) s.destroy();
     await Promise.all([...wants, honest].map((c) => c.stop()));
     console.log(`# answers ${JSON.stringify(seen)}; ${acknowledged.length} honest writes, p99 ${percentile(times, 0.99).toFixed(0)} ms; worker at most ${(most / MB).toFixed(0)} MB, group ${(group.peak() / MB).toFixed(0)} MB`);
