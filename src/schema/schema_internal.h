@@ -149,4 +149,10 @@ MUST_CHECK Error *system_create(SchemaStore *store, Tx *tx);
 Schema *schema_assemble(Arena *a, const Collection *const *collections, size_t count,
                         uint64_t version);
 
+/* Names end up in SQL, and imports save before they validate. */
+MUST_CHECK Error *schema_check_names(Arena *a, const Collection *c);
+/* Whether the server can go on with `after`, read from the tables: names hold,
+ * ids and system fields are there, system collections are as they were. 400. */
+MUST_CHECK Error *schema_check_reloaded(Arena *a, const Schema *before, const Schema *after);
+
 #endif

@@ -204,20 +204,6 @@ Error *schema_preview(SchemaStore *store, Tx *tx, Arena *a, const Schema **out)
 
 /* ---- saving ---- */
 
-/* Names end up in SQL, and imports save before they validate. */
-static Error *check_names(Arena *a, const Collection *c)
-{
-    if (!text_is_word(c->name))
-        return error_field(a, S("name"), "validation_match_invalid",
-                           S("Must be in a valid format."));
-    for (size_t i = 0; i < c->field_count; i++) {
-        if (!text_is_word(c->fields[i].name))
-            return error_field(a, str_printf(a, "fields.%zu.name", i), "validation_match_invalid",
-                               S("Must be in a valid format."));
-    }
-    return NULL;
-}
-
 static DbValue rule_value(const Rule *rule)
 {
     return rule->is_null ? DB_VALUE_NULL : DB_VALUE_TEXT(rule->text);
@@ -312,7 +298,7 @@ static Error *follow_rename(SchemaStore *store, Tx *tx, const Views *before)
 Error *schema_save(SchemaStore *store, Tx *tx, Collection *c, const Collection *old)
 {
     Arena *a = tx_arena(tx);
-    Error *err = check_names(a, c);
+    Error *err = schema_check_names(a, c);
     if (err) return err;
 
     c->updated = datetime_now(a);
@@ -466,46 +452,6 @@ static Error *load(SchemaStore *store, Tx *tx)
 
 /* ---- reloading ---- */
 
-/* What code of ours relies on, without asking each time. */
-static Error *has_fields(Arena *a, const Collection *c, const Collection *like)
-{
-    for (size_t i = 0; i < like->field_count; i++) {
-        const Field *wanted = &like->fields[i];
-        if (!wanted->system) continue;
-        const Field *f = collection_field(c, wanted->name);
-        if (!f || f->type != wanted->type)
-            return error_new(a, 400,
-                             str_printf(a, "collection %.*s has lost its system field %.*s",
-                                        STR_ARG(c->name), STR_ARG(wanted->name)));
-    }
-    return NULL;
-}
-
-static Error *check_reloaded(Arena *a, const Schema *before, const Schema *after)
-{
-    const Collection *superusers = schema_find(before, S("_superusers"));
-    Error *err = NULL;
-    for (size_t i = 0; i < after->count && !err; i++) {
-        const Collection *c = after->collections[i];
-        err = check_names(a, c);
-        if (err) return error_new(a, 400, S("a collection or field has an impossible name"));
-        if (!collection_field(c, S("id")) && c->type != COLLECTION_VIEW)
-            return error_new(a, 400, S("a collection has lost its id"));
-        if (c->type == COLLECTION_AUTH && superusers) err = has_fields(a, c, superusers);
-    }
-    for (size_t i = 0; i < before->count && !err; i++) {
-        const Collection *old = before->collections[i];
-        if (!old->system) continue;
-        const Collection *c = schema_find_id(after, old->id);
-        if (!c || c->type != old->type || !c->system || !str_eq(c->name, old->name))
-            return error_new(
-                a, 400,
-                str_printf(a, "system collection %.*s must stay as it is", STR_ARG(old->name)));
-        err = has_fields(a, c, old);
-    }
-    return err;
-}
-
 Error *schema_reload(SchemaStore *store, Tx *tx)
 {
     Arena *a = tx_arena(tx);
@@ -514,7 +460,7 @@ Error *schema_reload(SchemaStore *store, Tx *tx)
         const Collection **list;
         collect(a, &store->pending, &list);
         const Schema *after = schema_assemble(a, list, store->pending.count, 0);
-        err = check_reloaded(a, present(store)->schema, after);
+        err = schema_check_reloaded(a, present(store)->schema, after);
     }
     if (err) {
         pending_discard(store);
