@@ -69,8 +69,9 @@ describe('what is wrong is told and repaired', { skip, concurrency: 4 }, () => {
       assert.deepEqual(readFileSync(join(data, 'data.db')), before, 'looking changes nothing');
       const repaired = await checking(data, '--repair', '--yes');
       assert.equal(repaired.status, repairable ? 0 : 1, repaired.stdout + repaired.stderr);
+      if (!repairable) return;
       const again = await checking(data);
-      assert.equal(again.status, repairable ? 0 : 1, again.stdout + again.stderr);
+      assert.equal(again.status, 0, again.stdout + again.stderr);
     });
   test('what a repair leaves: good ids stay, sidecars have their type', () => {
     const data = folder();

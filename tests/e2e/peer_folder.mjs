@@ -361,7 +361,7 @@ export function fillByLayout(dir) {
 /** Runs python on a database that no server has open; `script` sees `db` and `args`. */
 export function python(file, script, args) {
   const program = ['import json, sqlite3, sys', 'db = sqlite3.connect(sys.argv[1], isolation_level=None)', 'args = json.load(sys.stdin)', script].join('\n');
-  const out = execFileSync('python3', ['-c', program, file], { input: JSON.stringify(args ?? null), encoding: 'utf8', maxBuffer: 64 << 20 });
+  const out = execFileSync('python3', ['-SIc', program, file], { input: JSON.stringify(args ?? null), encoding: 'utf8', maxBuffer: 64 << 20 });
   return out ? JSON.parse(out) : null;
 }
 export const select = (file, sql) => python(file, 'print(json.dumps(db.execute(args).fetchall()))', sql);
