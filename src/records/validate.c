@@ -230,9 +230,9 @@ static Error *validate_select(const Write *w, const Field *f, const DbValue *v)
     if (err) return err;
     for (size_t i = 0; i < list.count; i++) {
         if (domain_is_listed(f->values, f->value_count, list.items[i])) continue;
-        return text_param_fault(
-            w->a, f, "validation_invalid_value", "value", list.items[i],
-            str_printf(w->a, "Invalid value %.*s.", STR_ARG(str_sub(list.items[i], 0, 255))));
+        Str shown = str_printf(w->a, "Invalid value %.*s", STR_ARG(str_sub(list.items[i], 0, 255)));
+        return text_param_fault(w->a, f, "validation_invalid_value", "value", list.items[i],
+                                error_sentence(w->a, shown));
     }
     return NULL;
 }
@@ -352,8 +352,8 @@ static Error *unknown_names_fault(Arena *a, const Field *f, StrList names)
     }
     Json *params = json_new_object(a);
     json_set(a, params, S("invalidFiles"), list);
-    return error_field_params(a, f->name, "validation_invalid_file",
-                              str_printf(a, "Invalid new files: %.*s.", STR_ARG(buf_str(&text))),
+    Str shown = str_printf(a, "Invalid new files: %.*s", STR_ARG(buf_str(&text)));
+    return error_field_params(a, f->name, "validation_invalid_file", error_sentence(a, shown),
                               params);
 }
 

@@ -93,7 +93,8 @@ static double number_of_text(Str s)
     double number;
     s = str_trim(s);
     if (is_infinity_or_nan(s)) return NAN;
-    if (!str_to_double(s, &number)) return 0;
+    bool plus = s.len > 1 && s.ptr[0] == '+' && s.ptr[1] != '-';
+    if (!str_to_double(str_from_pos(s, plus ? 1 : 0), &number)) return 0;
     return isfinite(number) ? number : NAN;
 }
 
