@@ -2,6 +2,7 @@
 #include "app/site.h"
 
 #include "admin/admin.h"
+#include "files/files.h"
 #include "logs/logs.h"
 #include "mail/mail.h"
 #include "oauth2/oauth2.h"
@@ -79,6 +80,8 @@ static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count
     if (err) return err;
     err = oauth2_create(a, app, &app->oauth2);
     if (err) return err;
+    err = file_cache_create(a, &app->file_cache);
+    if (err) return err;
     err = survey_create(a, &app->survey);
     if (err) return err;
     err = auth_create(a, app, loop_count, &site->auth);
@@ -102,6 +105,7 @@ static void stores_close(Site *site)
     if (app->passwords) passwords_destroy(app->passwords);
     realtime_destroy(app->realtime);
     oauth2_destroy(app->oauth2);
+    file_cache_destroy(app->file_cache);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
     logs_destroy(app->logs); /* writes what is left */

@@ -229,6 +229,10 @@ typedef struct {
 } DbStats;
 DbStats db_stats(const Db *db);
 
+/* Grows with each commit, before anybody is told of it (hooks, callers). What was
+ * read after asking for it is still true while it has not grown. Any thread. */
+uint64_t db_version(const Db *db);
+
 /* "ok", or the first findings of the engine's integrity check. Slow. After
  * findings writes are refused. */
 MUST_CHECK Error *db_check(Db *db, Arena *a, Str *findings);

@@ -10,22 +10,18 @@
 #include "base/log.h"
 
 typedef struct {
-    const Schema *schema;
-    const Collection *collection;
-    Str record_id, name;
+    Req *req;
+    FileRequest asked;
+    uint64_t db_version; /* of before the place was found */
     FilePlace place;
-} PlaceWork;
+} Download;
 
 static Error *find_place(Tx *tx, void *arg)
 {
-    PlaceWork *w = arg;
-    return file_place_find(tx, w->schema, w->collection, w->record_id, w->name, &w->place);
+    Download *d = arg;
+    const FileRequest *r = &d->asked;
+    return file_place_find(tx, r->schema, r->collection, r->record_id, r->name, &d->place);
 }
-
-typedef struct {
-    Req *req;
-    PlaceWork work;
-} Download;
 
 typedef struct {
     const Schema *schema;
@@ -94,61 +90,111 @@ static Error *read_blob(void *arg, uint64_t offset, char *buf, size_t len)
     return blob_read(arg, offset, buf, len);
 }
 
-/* Does the record still show this file? Whoever removed it meanwhile has removed
- * its thumbnails before ours was there. */
+/* Which record shows this file, and from which field? 404 when none does. */
+static Error *place_find(Download *d)
+{
+    Db *db = d->asked.app->db;
+    d->db_version = db_version(db);
+    return db_read(db, d->req->arena, find_place, d);
+}
+
+/* Whoever removed a file while its thumbnail was made has removed its thumbnails
+ * before ours was there. */
 static Error *still_there(void *arg, bool *is_there)
 {
-    Download *d = arg;
-    Error *err = db_read(req_context(d->req)->app->db, d->req->arena, find_place, &d->work);
+    Error *err = place_find(arg);
     *is_there = !err;
     return err && err->status != 404 ? err : NULL;
 }
 
-/* The thumbnail that was asked for, or the file; *name is what it is called then. */
-static Error *file_open(Download *d, Str *name, OpenFile *out)
+/* The thumbnail that was asked for, or the file; *name is what it is called then.
+ * `*is_final`: asked again, it would be the same. */
+static Error *file_open(Download *d, Str *name, OpenFile *out, bool *is_final)
 {
     Arena *a = d->req->arena;
-    const App *app = req_context(d->req)->app;
-    const FilePlace *place = &d->work.place;
-    *name = d->work.name;
+    const App *app = d->asked.app;
+    const FilePlace *place = &d->place;
+    Str size = d->asked.size;
+    *name = d->asked.name;
+    *is_final = size.len == 0;
     out->key = str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(place->origin->id),
                           STR_ARG(place->origin_id), STR_ARG(*name));
     bool is_whole = !d->req->is_head && req_header(d->req, S("range")).len == 0;
     out->flags = is_whole ? 0 : BLOB_INFO_ONLY;
-    Str size = req_query(d->req, S("thumb"));
     if (!thumb_is_listed(place->field, size))
         return storage_blob(app->storage, a, out->key, out->flags, &out->blob, &out->info);
 
     bool is_thumb;
     Error *err = thumb_open(app->thumbs, app->storage, a, size, still_there, d, out, &is_thumb);
-    if (!err && is_thumb) *name = str_printf(a, "%.*s_%.*s", STR_ARG(size), STR_ARG(*name));
-    return err;
+    if (err || !is_thumb) return err;
+    *name = str_printf(a, "%.*s_%.*s", STR_ARG(size), STR_ARG(*name));
+    *is_final = true;
+    return NULL;
 }
 
-static Error *file_send(Download *d, Res *res)
+/* The headers of a file of this name, and then `answer`. */
+static Error *file_send(Req *req, Res *res, Str name, Str stored_type, ResFile *answer)
 {
-    Req *req = d->req;
-    Str name;
-    OpenFile file;
-    Error *err = file_open(d, &name, &file);
-    if (err) return err;
-
-    const BlobInfo *info = &file.info;
-    bool is_inline = file_is_inline(info->content_type) && !is_true(req_query(req, S("download")));
+    bool is_inline = file_is_inline(stored_type) && !is_true(req_query(req, S("download")));
     res_header(res, S("Content-Disposition"), file_disposition(req->arena, name, is_inline));
     res_header(res, S("Content-Security-Policy"),
                S("default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox"));
     res_header(res, S("Cache-Control"), S("max-age=2592000, stale-while-revalidate=86400"));
     res_header_remove(res, S("X-Frame-Options"));
+    answer->content_type = file_content_type(name, stored_type);
+    return res_file(res, answer);
+}
+
+static Error *stored_send(Download *d, Res *res)
+{
+    Str name;
+    OpenFile file;
+    bool is_final;
+    uint64_t version = d->db_version;
+    Error *err = file_open(d, &name, &file, &is_final);
+    if (err) return err;
+    if (is_final) kept_add(d->asked.app->file_cache, &d->asked, &d->place, version, &file, name);
     ResFile answer = {
         .fd = blob_fd(file.blob),
         .read = read_blob,
         .read_arg = file.blob,
-        .size_bytes = info->size_bytes,
-        .modified_ms = info->modified_ms,
-        .content_type = file_content_type(name, info->content_type),
+        .size_bytes = file.info.size_bytes,
+        .modified_ms = file.info.modified_ms,
     };
-    return res_file(res, &answer);
+    return file_send(d->req, res, name, file.info.content_type, &answer);
+}
+
+static Error *kept_send(Req *req, Res *res, const KeptFile *kept)
+{
+    ResFile answer = {
+        .fd = -1,
+        .memory = kept->bytes,
+        .size_bytes = kept->bytes.len,
+        .modified_ms = kept->modified_ms,
+        .last_modified = kept->last_modified,
+    };
+    return file_send(req, res, kept->name, kept->stored_type, &answer);
+}
+
+/* Where the file is, and whether it is in memory: then the record, which may have
+ * changed since, still shows it in the same field. */
+static Error *locate(Download *d, KeptFile **kept)
+{
+    const FileRequest *r = &d->asked;
+    *kept = kept_find(r->app->file_cache, r);
+    if (*kept && (*kept)->db_version == db_version(r->app->db)) {
+        d->place.field = &r->collection->fields[(*kept)->field];
+        return NULL;
+    }
+    Error *err = place_find(d);
+    if (!*kept) return err;
+    if (!err && d->place.field->index == (*kept)->field) {
+        (*kept)->db_version = d->db_version;
+        return NULL;
+    }
+    kept_drop(r->app->file_cache, r);
+    *kept = NULL;
+    return err;
 }
 
 static Error *download(Req *req, Res *res)
@@ -160,18 +206,22 @@ static Error *download(Req *req, Res *res)
 
     Download d = {
         .req = req,
-        .work = {.schema = cx->schema,
-                 .collection = c,
-                 .record_id = req_param(req, "record"),
-                 .name = req_param(req, "name")}
+        .asked = {.arena = req->arena,
+                  .app = cx->app,
+                  .schema = cx->schema,
+                  .collection = c,
+                  .record_id = req_param(req, "record"),
+                  .name = req_param(req, "name"),
+                  .size = req_query(req, S("thumb"))}
     };
-    err = db_read(cx->app->db, req->arena, find_place, &d.work);
+    KeptFile *kept;
+    err = locate(&d, &kept);
     if (err) return err;
-    if (d.work.place.field->is_protected) {
-        err = protection_check(req, c, d.work.record_id);
+    if (d.place.field->is_protected) {
+        err = protection_check(req, c, d.asked.record_id);
         if (err) return err;
     }
-    return file_send(&d, res);
+    return kept ? kept_send(req, res, kept) : stored_send(&d, res);
 }
 
 /* GET /api/files/{collection}/{record}/{name}

@@ -14,4 +14,10 @@ typedef struct Thumbs Thumbs;
 MUST_CHECK Error *thumbs_create(Arena *a, Images *images, Thumbs **out);
 void thumbs_destroy(Thumbs *thumbs); /* after the last request; NULL is fine */
 
+/* Small files and thumbnails that were sent lately, by loop (kept.c). Without one
+ * (App.file_cache NULL) each is read anew. After the loops have ended. */
+typedef struct FileCache FileCache;
+MUST_CHECK Error *file_cache_create(Arena *a, FileCache **out);
+void file_cache_destroy(FileCache *cache); /* NULL is fine */
+
 #endif

@@ -54,4 +54,42 @@ Str file_content_type(Str name, Str stored_type);
 bool file_is_inline(Str stored_type);
 Str file_disposition(Arena *a, Str name, bool is_inline);
 
+/* ---- kept.c ---- */
+
+/* What was asked for. */
+typedef struct {
+    Arena *arena;
+    const App *app;
+    const Schema *schema;
+    const Collection *collection;
+    Str record_id, name;
+    Str size; /* of the thumbnail; empty: the file itself */
+} FileRequest;
+
+/* A file or thumbnail in memory. Valid until the reset of the arena that it was
+ * found with. */
+typedef struct {
+    size_t users;
+    /* True as long as these hold. */
+    uint64_t schema_version, db_version;
+    BlobTag tag;
+    uint64_t loaded_ms, checked_ms;
+
+    int field; /* of the collection of schema_version, as FilePlace.field */
+    const char *blob_key;
+    Str name; /* for Content-Disposition */
+    Str stored_type, last_modified, bytes;
+    int64_t modified_ms;
+} KeptFile;
+
+/* What is kept for a request, but for the record: that must be looked at when
+ * db_version is not db_version() any more. NULL: nothing, or no longer true. */
+KeptFile *kept_find(FileCache *cache, const FileRequest *r);
+void kept_drop(FileCache *cache, const FileRequest *r);
+
+/* Keeps what answers the request when it is small, on this disk and in memory
+ * already. `db_version` is of before the place was found. */
+void kept_add(FileCache *cache, const FileRequest *r, const FilePlace *place, uint64_t db_version,
+              const OpenFile *file, Str name);
+
 #endif

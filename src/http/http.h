@@ -165,15 +165,18 @@ Error *res_redirect(Res *res, int status, Str location);
  *
  * With fd -1 the content comes from `read`: exactly len bytes of it from offset
  * on, asked for piece by piece as the client takes them (in the fiber, which may
- * wait). When it fails, the connection is cut: the head has gone. */
+ * wait). When it fails, the connection is cut: the head has gone. Without that it
+ * is `memory`, which lives until the arena's reset. */
 typedef Error *(*ResRead)(void *arg, uint64_t offset, char *buf, size_t len);
 typedef struct {
     int fd;
     ResRead read;
     void *read_arg;
+    Str memory;
     bool owned; /* close(fd) when sent */
     uint64_t size_bytes;
     int64_t modified_ms; /* for Last-Modified; 0 = none */
+    Str last_modified;   /* the same as text; empty = to be written */
     Str etag;            /* with its quotes; empty = none */
     Str content_type;
     Str content_encoding; /* "br", "gzip" or empty; an encoded file has no ranges */

@@ -59,7 +59,7 @@ struct Pending {
 
 /* What one loop has; touched by its thread only. */
 typedef struct {
-    SiteCache *cache;
+    Lru *cache; /* of SiteFiles */
     Root *root; /* NULL while there is no such folder */
     uint64_t root_checked_ms;
     bool root_checked;
@@ -78,11 +78,11 @@ Error *static_open(HttpServer *server, Arena *a)
 {
     struct StaticSite *site = calloc(1, sizeof(*site));
     char *folder = strndup(server->config.public_dir.ptr, server->config.public_dir.len);
-    SiteCache *cache = site_cache_create(SHARED_CACHE_BYTES, CACHE_FILES);
+    Lru *cache = lru_create(SHARED_CACHE_BYTES, CACHE_FILES, site_file_release);
     if (!site || !folder || !cache) {
         free(site);
         free(folder);
-        site_cache_destroy(cache);
+        lru_destroy(cache);
         return error_cause(a, error_status(a, 500), "no memory for the site's cache");
     }
     site->folder = folder;
@@ -105,11 +105,11 @@ void static_close(HttpServer *server)
     if (!site) return;
     for (size_t i = 0; i < COUNT(site->loops); i++) {
         if (!site->loops[i]) continue;
-        site_cache_destroy(site->loops[i]->cache);
+        lru_destroy(site->loops[i]->cache);
         root_release(site->loops[i]->root);
         free(site->loops[i]);
     }
-    site_cache_destroy(site->shared.cache);
+    lru_destroy(site->shared.cache);
     pthread_mutex_destroy(&site->shared.lock);
     free(site->folder);
     free(site);
@@ -122,7 +122,7 @@ static SiteLoop *loop_state(struct StaticSite *site, const Loop *loop)
     if (*slot) return *slot;
     SiteLoop *fresh = calloc(1, sizeof(*fresh));
     if (!fresh) return NULL;
-    fresh->cache = site_cache_create(LOOP_CACHE_BYTES, CACHE_FILES);
+    fresh->cache = lru_create(LOOP_CACHE_BYTES, CACHE_FILES, site_file_release);
     if (!fresh->cache) {
         free(fresh);
         return NULL;
@@ -162,7 +162,7 @@ static Root *root_now(struct StaticSite *site, SiteLoop *sl, uint64_t now_ms)
     sl->root_checked = true;
     sl->root_checked_ms = now_ms;
     if (root_is_current(sl, site->folder)) return sl->root;
-    site_cache_clear(sl->cache);
+    lru_clear(sl->cache);
     root_release(sl->root);
     sl->root = root_open(site->folder);
     return sl->root;
@@ -185,16 +185,16 @@ static bool is_unchanged(const Root *root, const char *path, const SiteFile *fil
 static SiteFile *find_cached(SiteLoop *sl, const Root *root, const char *path, Str key,
                              uint64_t now_ms)
 {
-    SiteSlot *slot = site_cache_get(sl->cache, key);
+    LruSlot *slot = lru_get(sl->cache, key);
     if (!slot) return NULL;
     if (now_ms - slot->checked_ms >= CHECK_EVERY_MS) {
-        if (!is_unchanged(root, path, slot->file)) {
-            site_cache_drop(sl->cache, key);
+        if (!is_unchanged(root, path, slot->value)) {
+            lru_drop(sl->cache, key);
             return NULL;
         }
         slot->checked_ms = now_ms;
     }
-    return slot->file;
+    return slot->value;
 }
 
 /* Nothing there, and the kernel knows it without asking the disk. */
@@ -254,7 +254,7 @@ static Error *load(Req *req, SiteLoop *sl, Root *root, SiteLoad *job)
 
     uint64_t now_ms = loop_now_ms(request_of(req)->hloop->loop);
     if (is_current && job->file->kind == SITE_FILE) {
-        site_cache_put(sl->cache, job->key, job->file, now_ms);
+        site_file_keep(sl->cache, job->key, job->file, now_ms);
     }
     return NULL;
 }

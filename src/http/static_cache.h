@@ -2,13 +2,11 @@
  * loops, forgotten when the room is needed.
  *
  * A SiteFile is made once, never changes, and counts its users (any thread).
- * A SiteCache is a bounded map from key to SiteFile, least recently used out
- * first. It has no lock: each loop has one of its own, and the one they share
- * is guarded by whoever owns it.
  */
 #ifndef CROFT_HTTP_STATIC_CACHE_H
 #define CROFT_HTTP_STATIC_CACHE_H
 
+#include "base/lru.h"
 #include "http/compress.h"
 
 #include <stdatomic.h>
@@ -39,25 +37,10 @@ SiteFile *site_file_new(void); /* one user; NULL without memory */
 SiteFile *site_file_use(SiteFile *file);
 void site_file_release(void *file); /* void *: for arena_defer() */
 
-typedef struct SiteCache SiteCache;
-typedef struct {
-    SiteFile *file;
-    uint64_t checked_ms; /* when it was last found unchanged on disk */
-} SiteSlot;
-
-/* NULL without memory. */
-SiteCache *site_cache_create(size_t budget_bytes, size_t files_max);
-void site_cache_destroy(SiteCache *cache);
-
-/* The slot of a key, now the most recently used; NULL when there is none. Valid
- * until the next put or drop. */
-SiteSlot *site_cache_get(SiteCache *cache, Str key);
-
-/* Keeps `file` (counted as one more user), in place of what was there. What is
- * larger than a quarter of the budget is not kept. */
-void site_cache_put(SiteCache *cache, Str key, SiteFile *file, uint64_t now_ms);
-void site_cache_drop(SiteCache *cache, Str key);
-void site_cache_clear(SiteCache *cache);
-size_t site_cache_bytes(const SiteCache *cache);
+/* Keeps `file` (counted as one more user) in a map whose release is
+ * site_file_release(): each loop has one of its own, and the one they share is
+ * guarded by whoever owns it. A descriptor counts for DESCRIPTOR_COST. */
+#define DESCRIPTOR_COST (64 * 1024)
+void site_file_keep(Lru *files, Str key, SiteFile *file, uint64_t now_ms);
 
 #endif

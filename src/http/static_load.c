@@ -166,8 +166,8 @@ static SiteFile *find_shared(SiteShared *shared, Str key, const struct stat *st)
 {
     SiteFile *file = NULL;
     pthread_mutex_lock(&shared->lock);
-    const SiteSlot *slot = site_cache_get(shared->cache, key);
-    if (slot && site_file_is(slot->file, st)) file = site_file_use(slot->file);
+    const LruSlot *slot = lru_get(shared->cache, key);
+    if (slot && site_file_is(slot->value, st)) file = site_file_use(slot->value);
     pthread_mutex_unlock(&shared->lock);
     return file;
 }
@@ -175,7 +175,7 @@ static SiteFile *find_shared(SiteShared *shared, Str key, const struct stat *st)
 static void keep_shared(SiteShared *shared, Str key, SiteFile *file)
 {
     pthread_mutex_lock(&shared->lock);
-    site_cache_put(shared->cache, key, file, 0);
+    site_file_keep(shared->cache, key, file, 0);
     pthread_mutex_unlock(&shared->lock);
 }
 

@@ -14,7 +14,7 @@
 /* What all loops have in common. */
 typedef struct {
     pthread_mutex_t lock;
-    SiteCache *cache;
+    Lru *cache;
 } SiteShared;
 
 typedef struct {

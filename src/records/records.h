@@ -44,17 +44,18 @@ typedef struct App {
     Workers *workers;
     /* Grows when any auth record is written: caches of callers check it. */
     _Atomic uint64_t auth_version;
-    void *auth;                /* auth/'s state */
-    struct Outgoing *outgoing; /* outgoing/: HTTP client, mail transport */
-    struct Jobs *jobs;         /* jobs/: crons and the outbox */
-    struct Mailer *mailer;     /* mail/ */
-    struct Realtime *realtime; /* realtime/ */
-    struct Logs *logs;         /* logs/ */
-    Workers *console;          /* one thread: queries that superusers typed, in turn */
-    struct Backups *backups;   /* backup/ */
-    struct OAuth2 *oauth2;     /* oauth2/ */
-    struct Survey *survey;     /* admin/; NULL: nothing is kept */
-    struct Thumbs *thumbs;     /* files/; NULL where none are made */
+    void *auth;                   /* auth/'s state */
+    struct Outgoing *outgoing;    /* outgoing/: HTTP client, mail transport */
+    struct Jobs *jobs;            /* jobs/: crons and the outbox */
+    struct Mailer *mailer;        /* mail/ */
+    struct Realtime *realtime;    /* realtime/ */
+    struct Logs *logs;            /* logs/ */
+    Workers *console;             /* one thread: queries that superusers typed, in turn */
+    struct Backups *backups;      /* backup/ */
+    struct OAuth2 *oauth2;        /* oauth2/ */
+    struct Survey *survey;        /* admin/; NULL: nothing is kept */
+    struct Thumbs *thumbs;        /* files/; NULL where none are made */
+    struct FileCache *file_cache; /* files/; NULL: none are kept */
     struct {
         ChangeListener fn;
         void *arg;

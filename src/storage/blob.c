@@ -7,7 +7,12 @@
  */
 #include "storage/storage_internal.h"
 
+#include "base/beneath.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FIRST_BYTES   (256u << 10)
@@ -72,6 +77,45 @@ Error *storage_blob(Storage *s, Arena *a, Str key, unsigned flags, Blob **out, B
 int blob_fd(const Blob *blob)
 {
     return blob->fd;
+}
+
+bool blob_read_at_once(const Blob *blob, char *buf, size_t size_bytes)
+{
+    struct iovec to = {buf, size_bytes};
+    return blob->fd >= 0 && preadv2(blob->fd, &to, 1, 0, RWF_NOWAIT) == (ssize_t)size_bytes;
+}
+
+static void tag_of(const struct stat *st, BlobTag *out)
+{
+    *out = (BlobTag){.inode = st->st_ino,
+                     .device = st->st_dev,
+                     .size_bytes = (uint64_t)st->st_size,
+                     .changed_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec};
+}
+
+bool blob_tag(const Blob *blob, BlobTag *out)
+{
+    struct stat st;
+    if (blob->fd < 0 || fstat(blob->fd, &st) != 0) return false;
+    tag_of(&st, out);
+    return true;
+}
+
+bool storage_is_still(const Storage *s, Str key, const BlobTag *tag)
+{
+    char path[KEY_MAX_BYTES + 1];
+    Key parsed;
+    if (!key_parse(key, false, &parsed)) return false;
+    memcpy(path, key.ptr, key.len);
+    path[key.len] = 0;
+    int fd = beneath_open(s->root, path, O_PATH, BENEATH_NO_LINKS | BENEATH_CACHED);
+    if (fd < 0) return false;
+    struct stat st;
+    BlobTag now = {0};
+    if (fstat(fd, &st) == 0) tag_of(&st, &now);
+    close(fd);
+    return now.inode == tag->inode && now.device == tag->device &&
+           now.size_bytes == tag->size_bytes && now.changed_ns == tag->changed_ns;
 }
 
 static Error *read_file(Blob *b, uint64_t offset, char *buf, size_t len)

@@ -86,6 +86,20 @@ MUST_CHECK Error *storage_blob(Storage *s, Arena *a, Str key, unsigned flags, Bl
 MUST_CHECK Error *blob_read(Blob *blob, uint64_t offset, char *buf, size_t len);
 /* Its file, or -1 when it is not on this disk. */
 int blob_fd(const Blob *blob);
+/* The whole content of a file that is in memory already: never waits, false when it
+ * would have to. */
+bool blob_read_at_once(const Blob *blob, char *buf, size_t size_bytes);
+
+/* What tells a file on this disk from another one that took its place. */
+typedef struct {
+    uint64_t inode, device, size_bytes;
+    int64_t changed_ns;
+} BlobTag;
+/* False when the blob is not on this disk. */
+bool blob_tag(const Blob *blob, BlobTag *out);
+/* The file of this key is that very one, as far as is known without asking the
+ * disk. False when it is not, or nobody knows. Local storage only. */
+bool storage_is_still(const Storage *s, Str key, const BlobTag *tag);
 
 /* What there is to know about it. 404 if missing. */
 MUST_CHECK Error *storage_stat(Storage *s, Arena *a, Str key, BlobInfo *info);

@@ -1,6 +1,6 @@
 // files.test.mjs - uploads, downloads, protection (api: files §9).
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { codes, failure, PEER, startServer, text, until } from './server.mjs';
@@ -134,6 +134,56 @@ test('protected files want a file token', async () => {
   assert.equal(await get(await admin.files.getToken()), 200);
   await failure(guest.files.getToken(), 401);
   await admin.collections.update('docs', { viewRule: '' });
+});
+
+test('a file that was asked for often is gone the moment it is removed, on every loop', async () => {
+  // Each request is a connection of its own: the kernel hands them to the loops in turn.
+  const statuses = async (path) => new Set((await Promise.all(Array.from({ length: 12 }, () => server.request('GET', path)))).map((x) => x.status));
+  const warm = async (path) => { for (let i = 0; i < 3; i++) assert.deepEqual([...await statuses(path)], [200]); };
+
+  let r = await guest.collection('docs').create({ one: file('first', 'kept.txt'), many: [file('a', 'a.txt')], image: file(PNG, 'kept.png', 'image/png') });
+  for (const name of [r.one, r.many[0], r.image, `${r.image}?thumb=100x100`]) await warm(url(r, name));
+  const other = await guest.collection('docs').update(r.id, { one: file('second', 'kept.txt') });
+  assert.deepEqual([...await statuses(url(r, r.one))], [404], 'replaced');
+  await warm(url(r, other.one));
+  assert.equal((await server.request('GET', url(r, other.one))).body, 'second');
+  await guest.collection('docs').update(r.id, { title: 'another commit' });
+  await warm(url(r, other.one));
+  await guest.collection('docs').delete(r.id);
+  for (const name of [other.one, r.many[0], r.image, `${r.image}?thumb=100x100`]) assert.deepEqual([...await statuses(url(r, name))], [404], name);
+
+  r = await guest.collection('docs').create({ one: file('typed away', 'sql.txt') });
+  await warm(url(r, r.one));
+  await admin.send('/api/sql', { method: 'POST', body: { query: `UPDATE docs SET one = '' WHERE id = '${r.id}'` } });
+  assert.deepEqual([...await statuses(url(r, r.one))], [404], 'by SQL');
+});
+
+test('a file that was asked for often obeys a field and a file that change', async () => {
+  const r = await guest.collection('docs').create({ one: file('now open', 'open.txt') });
+  const get = () => server.request('GET', url(r, r.one));
+  for (let i = 0; i < 12; i++) assert.equal((await get()).status, 200);
+  const part = await server.request('GET', url(r, r.one), { headers: { Range: 'bytes=4-' } });
+  assert.deepEqual([part.status, part.body, part.headers['content-range']], [206, 'open', 'bytes 4-7/8']);
+  const head = await server.request('HEAD', url(r, r.one));
+  assert.deepEqual([head.status, head.headers['content-length'], head.headers['last-modified']], [200, '8', (await get()).headers['last-modified']]);
+  assert.equal((await server.request('GET', url(r, r.one), { headers: { 'If-Modified-Since': head.headers['last-modified'] } })).status, 304);
+  assert.match((await server.request('GET', `${url(r, r.one)}?download=1`)).headers['content-disposition'], /^attachment/);
+
+  const fields = (isProtected) => docs.fields.map((f) => (f.name === 'one' ? { ...f, protected: isProtected } : f));
+  await admin.collections.update('docs', { viewRule: null, fields: fields(true) });
+  for (let i = 0; i < 12; i++) assert.equal((await get()).status, 404);
+  const token = await admin.files.getToken();
+  for (let i = 0; i < 12; i++) assert.equal((await server.request('GET', `${url(r, r.one)}?token=${token}`)).body, 'now open');
+  for (let i = 0; i < 12; i++) assert.equal((await get()).status, 404, 'also after somebody with a token');
+  await admin.collections.update('docs', { viewRule: '', fields: fields(false) });
+  for (let i = 0; i < 12; i++) assert.equal((await get()).status, 200);
+
+  // Somebody works in the folder by hand.
+  writeFileSync(join(folder(r), 'new'), 'by hand!');
+  renameSync(join(folder(r), 'new'), join(folder(r), r.one));
+  await until(async () => (await get()).body === 'by hand!');
+  rmSync(join(folder(r), r.one));
+  await until(async () => (await get()).status === 404);
 });
 
 test('unknown files are 404, whatever is asked', async () => {

@@ -188,6 +188,11 @@ DbStats db_stats(const Db *db)
     return stats;
 }
 
+uint64_t db_version(const Db *db)
+{
+    return atomic_load_explicit(&db->commits, memory_order_acquire);
+}
+
 const SqlDialect *db_dialect(const Db *db)
 {
     return &sqlite_dialect;

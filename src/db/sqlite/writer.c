@@ -223,7 +223,7 @@ static void batch_end(Db *db, JobList *done, size_t good)
     if (good > 0 && rc != SQLITE_OK) {
         batch_commit_failed(db, done, rc);
     } else if (good > 0) {
-        atomic_fetch_add_explicit(&db->commits, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&db->commits, 1, memory_order_release); /* db_version() */
         atomic_fetch_add_explicit(&db->writes, good, memory_order_relaxed);
         for (WriteJob *job = done->first; job; job = job->next)
             hooks_run(&job->on_commit);

@@ -19,6 +19,7 @@ typedef struct {
     World world;
     Answer answer;
     Str token;
+    const char *body_type; /* NULL: JSON */
 } Fixture;
 
 static int ask(Fixture *f, const char *method, const char *target, Str body)
@@ -27,7 +28,8 @@ static int ask(Fixture *f, const char *method, const char *target, Str body)
     buf_printf(&out, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", method, target);
     if (f->token.len) buf_printf(&out, "Authorization: %.*s\r\n", STR_ARG(f->token));
     if (body.len)
-        buf_printf(&out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
+        buf_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                   f->body_type ? f->body_type : "application/json", body.len);
     buf_add(&out, S("\r\n"));
     buf_add(&out, body);
     int fd = dial(&f->world);
@@ -108,6 +110,42 @@ static void nothing_is_looked_up_twice(void **state)
     }
 }
 
+/* A file of a record: neither the record nor the file is asked again. */
+static const char UPLOAD[] =
+    "--b\r\nContent-Disposition: form-data; name=\"doc\"; "
+    "filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n";
+
+static void a_file_is_looked_up_once(void **state)
+{
+    Fixture *f = *state;
+    sign_in(f);
+    check_int("collection",
+              ask(f, "POST", "/api/collections",
+                  S("{\"name\":\"docs\",\"type\":\"base\",\"fields\":[{\"name\":\"doc\","
+                    "\"type\":\"file\",\"maxSelect\":1}]}")),
+              200);
+    f->body_type = "multipart/form-data; boundary=b";
+    check_int("upload", ask(f, "POST", "/api/collections/docs/records", str_from(UPLOAD)), 200);
+    f->body_type = NULL;
+    Json *record;
+    check_ok("answer", json_parse(f->a, f->answer.body, NULL, &record));
+    Str id = arena_copy(f->a, json_str(json_get(record, S("id")), S("")));
+    Str name = arena_copy(f->a, json_str(json_get(record, S("doc")), S("")));
+    const char *target =
+        arena_cstr(f->a, str_printf(f->a, "/api/files/docs/%.*s/%.*s", STR_ARG(id), STR_ARG(name)));
+    check_int("first", ask(f, "GET", target, S("")), 200);
+    uint64_t before = reads(f);
+    for (int round = 0; round < ROUNDS; round++) {
+        check_int("again", ask(f, "GET", target, S("")), 200);
+        check_str("bytes", f->answer.body, "hello");
+    }
+    check_int("no transaction", reads(f) - before, 0);
+    const char *row =
+        arena_cstr(f->a, str_printf(f->a, "/api/collections/docs/records/%.*s", STR_ARG(id)));
+    check_int("delete", ask(f, "DELETE", row, S("")), 204);
+    check_int("gone", ask(f, "GET", target, S("")), 404);
+}
+
 /* And a change is seen at once: the caller is looked up anew, once. */
 static void a_change_is_noticed(void **state)
 {
@@ -128,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_looked_up_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_is_looked_up_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_change_is_noticed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,40 @@ static void hooks_run_in_order_and_before_the_answer(void **state)
         check_int("order", log[i], i);
 }
 
+typedef struct {
+    TestDb *t;
+    uint64_t in_work, in_hook;
+} Versions;
+
+static void ask_version(void *arg)
+{
+    Versions *v = arg;
+    v->in_hook = db_version(v->t->db);
+}
+
+static Error *one_asking(Tx *tx, void *arg)
+{
+    Versions *v = arg;
+    v->in_work = db_version(v->t->db);
+    tx_after_commit(tx, ask_version, v);
+    return tx_exec(tx, S("INSERT INTO a VALUES (1)"));
+}
+
+static void the_version_grows_before_anybody_is_told(void **state)
+{
+    TestDb *t = *state;
+    check_ok("schema", db_exec(t, S("CREATE TABLE a (v INT)")));
+    for (int i = 0; i < 3; i++) {
+        Versions v = {.t = t};
+        uint64_t before = db_version(t->db);
+        check_ok("write", i == 1 ? db_write_alone(t->db, t->arena, 0, one_asking, &v)
+                                 : db_write(t->db, t->arena, one_asking, &v));
+        check_int("not before the commit", v.in_work, before);
+        assert_true(v.in_hook > before);
+        check_int("once", db_version(t->db), v.in_hook);
+    }
+}
+
 /* ---- time limits ---- */
 
 static const Str RUNAWAY = STR_INIT(
@@ -337,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_with_db(many_threads_share_commits),
         test_with_db(hooks_run_in_order_and_before_the_answer),
+        test_with_db(the_version_grows_before_anybody_is_told),
         test_with_db(a_runaway_write_does_not_harm_its_neighbours),
         test_with_db(a_patient_write_gives_way_to_those_who_wait),
         test_with_db(a_write_inside_of_a_write_is_refused),

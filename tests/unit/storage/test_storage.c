@@ -90,6 +90,30 @@ static void what_is_put_can_be_read(void **state)
     assert_true(info.modified_ms > 1600000000000);
 }
 
+static void a_file_is_known_again_and_another_one_is_not(void **state)
+{
+    Fixture *f = *state;
+    Str key = S("c1/r1/a_x.txt");
+    put(f, "c1/r1/a_x.txt", "hello");
+    Blob *blob;
+    BlobInfo info;
+    BlobTag tag;
+    check_ok("open", storage_blob(f->s, f->a, key, 0, &blob, &info));
+    assert_true(blob_tag(blob, &tag));
+    char bytes[8];
+    assert_true(blob_read_at_once(blob, bytes, 5));
+    check_str("bytes", str_make(bytes, 5), "hello");
+    assert_false(blob_read_at_once(blob, bytes, 6));
+    assert_true(storage_is_still(f->s, key, &tag));
+    assert_false(storage_is_still(f->s, S("c1/r1/b_x.txt"), &tag));
+    assert_false(storage_is_still(f->s, S("c1/../c1/r1/a_x.txt"), &tag));
+
+    put(f, "c1/r1/a_x.txt", "HELLO"); /* of the same length */
+    assert_false(storage_is_still(f->s, key, &tag));
+    check_ok("remove", storage_remove(f->s, f->a, key));
+    assert_false(storage_is_still(f->s, key, &tag));
+}
+
 static void the_sidecar_has_pocketbases_form(void **state)
 {
     Fixture *f = *state;
@@ -420,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_with_storage(what_is_put_can_be_read),
         test_with_storage(the_sidecar_has_pocketbases_form),
+        test_with_storage(a_file_is_known_again_and_another_one_is_not),
         test_with_storage(files_are_private),
         test_with_storage(a_descriptor_is_stored_from_its_start),
         test_with_storage(putting_again_replaces),
