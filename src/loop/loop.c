@@ -1,8 +1,10 @@
 /* loop.c - one libuv loop: posted calls, calls at the end of a turn, start and stop.
  *
  * Other threads hand work over through `posted`: an array under a mutex, with
- * one uv_async_send() for all that comes before the loop gets to it. The loop
- * swaps the array for an empty one and runs it without the lock.
+ * one write to an eventfd for all that comes before the loop gets to it. The loop
+ * swaps the array for an empty one and runs it without the lock. (A uv_async_t
+ * would do, but the loop it wakes spins until the waking thread runs on: on a busy
+ * machine that costs more than the work.)
  *
  * A turn of libuv is: timers, prepare, poll (events), check, closing. Both
  * prepare and check run what was asked for the end of the turn, so a request
@@ -12,7 +14,10 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define TURN_END_ROUNDS 64 /* then events get their turn, however much is asked for */
 
@@ -33,9 +38,22 @@ void calls_add(CallList *list, void (*fn)(void *arg), void *arg)
     list->calls[list->count++] = (Call){fn, arg};
 }
 
-static void on_wake(uv_async_t *handle)
+static void wake(Loop *loop)
 {
+    uint64_t one = 1;
+    ssize_t n = write(loop->wake_fd, &one, sizeof(one));
+    assert(n == sizeof(one) || errno == EAGAIN); /* so many already: it is awake */
+}
+
+/* The descriptor is emptied first: what is posted from then on either is in the
+ * array that is taken, or wakes again. */
+static void on_wake(uv_poll_t *handle, int status, int events)
+{
+    (void)status, (void)events;
     Loop *loop = handle->data;
+    uint64_t count;
+    ssize_t n = read(loop->wake_fd, &count, sizeof(count));
+    assert(n == sizeof(count) || errno == EAGAIN);
 
     pthread_mutex_lock(&loop->lock);
     CallList work = loop->posted;
@@ -57,7 +75,7 @@ void loop_post(Loop *loop, void (*fn)(void *arg), void *arg)
     loop->wake_sent = true;
     pthread_mutex_unlock(&loop->lock);
 
-    if (first) uv_async_send(&loop->wake);
+    if (first) wake(loop);
 }
 
 void loop_at_turn_end(Loop *loop, void (*fn)(void *arg), void *arg)
@@ -70,7 +88,7 @@ static void run_turn_end(Loop *loop)
 {
     for (int round = 0; loop->turn_end.count > 0; round++) {
         if (round == TURN_END_ROUNDS) {
-            uv_async_send(&loop->wake); /* so that the poll in between does not wait */
+            wake(loop); /* so that the poll in between does not wait */
             return;
         }
         size_t count = loop->turn_end.count;
@@ -102,12 +120,15 @@ Error *loop_create(Arena *a, int index, Loop **out)
 
     loop->index = index;
     pthread_mutex_init(&loop->lock, NULL);
-    rc = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    rc = loop->wake_fd < 0 ? -errno : uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd);
     if (rc != 0) {
+        if (loop->wake_fd >= 0) close(loop->wake_fd);
         uv_loop_close(&loop->uv);
-        return error_errno(a, -rc, "uv_async_init", S(""));
+        return error_errno(a, -rc, "eventfd", S("loop"));
     }
     loop->wake.data = loop;
+    uv_poll_start(&loop->wake, UV_READABLE, on_wake); /* cannot fail: the handle is open */
 
     /* These two do not keep the loop alive and cannot fail. */
     uv_check_init(&loop->uv, &loop->check);
@@ -134,6 +155,7 @@ void loop_destroy(Loop *loop)
     int rc = uv_loop_close(&loop->uv);
     assert(rc == 0);
     (void)rc;
+    close(loop->wake_fd);
 
     fibers_destroy(loop);
     pthread_mutex_destroy(&loop->lock);

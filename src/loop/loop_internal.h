@@ -58,7 +58,8 @@ struct Fiber {
 struct Loop {
     uv_loop_t uv;
     int index;
-    uv_async_t wake;
+    uv_poll_t wake;
+    int wake_fd; /* an eventfd: readable while there is something in `posted` */
     uv_check_t check;
     uv_prepare_t prepare;
     CallList turn_end;
