@@ -230,6 +230,21 @@ static bool sweep_join(Worker *w)
 
 /* ---- stop ---- */
 
+static bool requests_ended(const Worker *w)
+{
+    for (int i = 0; i < w->loop_count; i++)
+        if (loop_fiber_count(w->loops[i]) > 0) return false;
+    return true;
+}
+
+/* With something still at work nothing may be taken apart, and nothing has to
+ * be: every acknowledged write is on disk. */
+static NORETURN void leave(const Worker *w, const char *why)
+{
+    log_warn("worker", why);
+    _exit(atomic_load(&w->restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK);
+}
+
 static void stop(Worker *w)
 {
     (void)alarm(STOP_ALARM_S); /* its default action ends the process */
@@ -239,11 +254,8 @@ static void stop(Worker *w)
     for (int i = 0; i < w->thread_count; i++)
         pthread_join(w->threads[i], NULL);
     control_stop(w->control);
-    if (!sweep_join(w)) {
-        log_warn("worker", "stopped during the sweep of files; it starts over next time");
-        /* Every acknowledged write is on disk. */
-        _exit(atomic_load(&w->restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK);
-    }
+    if (!sweep_join(w)) leave(w, "stopped during the sweep of files; it starts over next time");
+    if (!requests_ended(w)) leave(w, "stopped with requests still at work");
     if (w->server) http_server_destroy(w->server);
     for (int i = 0; i < w->loop_count; i++)
         loop_destroy(w->loops[i]);

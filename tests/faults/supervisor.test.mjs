@@ -44,6 +44,16 @@ test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0'
   assert.equal(await stopped, 0);
 });
 
+test('SIGTERM: a request that does not end in time keeps nobody waiting, and is no failure', { timeout: 60e3 }, async () => {
+  const other = await startServer({ flags: ['--limit', 'shutdown_ms=300'] });
+  const admin = await other.admin();
+  const endless = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
+  const asked = admin.send('/api/sql', { method: 'POST', body: { query: endless } }).then(() => 'answered', () => 'cut off');
+  await sleep(300); // on its way
+  assert.equal(await other.stop(), 0, other.output);
+  assert.equal(await asked, 'cut off');
+});
+
 test('the worker ends with a supervisor that was killed', async () => {
   const other = await startServer();
   const [worker] = other.workers();
