@@ -6,6 +6,7 @@
 #include "logs/logs.h"
 #include "mail/mail.h"
 #include "oauth2/oauth2.h"
+#include "openapi/openapi.h"
 #include "realtime/realtime.h"
 
 #include <unistd.h>
@@ -82,6 +83,8 @@ static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count
     if (err) return err;
     err = file_cache_create(a, &app->file_cache);
     if (err) return err;
+    err = documents_create(a, &app->documents);
+    if (err) return err;
     err = survey_create(a, &app->survey);
     if (err) return err;
     err = auth_create(a, app, loop_count, &site->auth);
@@ -106,6 +109,7 @@ static void stores_close(Site *site)
     realtime_destroy(app->realtime);
     oauth2_destroy(app->oauth2);
     file_cache_destroy(app->file_cache);
+    documents_destroy(app->documents);
     auth_destroy(site->auth);
     if (app->storage) storage_close(app->storage);
     logs_destroy(app->logs); /* writes what is left */

@@ -15,4 +15,18 @@ static inline bool field_in_api(const Collection *c, const Field *f)
            (!str_eq(f->name, S("password")) && !str_eq(f->name, S("tokenKey")));
 }
 
+/* ---- documents.c ---- */
+
+typedef enum { DOCUMENT_OPENAPI, DOCUMENT_TYPES, DOCUMENT_KINDS } DocumentKind;
+typedef struct {
+    _Atomic size_t users;
+    uint64_t schema_version, settings_version;
+    Str text;
+    char etag[40]; /* of the text, with its quotes */
+} Document;
+
+/* The document as it is for this request's schema and settings; valid until the
+ * arena's reset. */
+MUST_CHECK Error *document_find(Req *req, DocumentKind kind, const Document **out);
+
 #endif

@@ -2,33 +2,42 @@
  * hidden ones and system collections included: for superusers. */
 #include "openapi/openapi_internal.h"
 
+static Error *answer(Req *req, Res *res, DocumentKind kind, Str content_type)
+{
+    Error *err = require_superuser(req);
+    if (err) return err;
+    const Document *d;
+    err = document_find(req, kind, &d);
+    if (err) return err;
+    res_header(res, S("Cache-Control"), S("private, no-cache"));
+    ResFile file = {.fd = -1,
+                    .memory = d->text,
+                    .size_bytes = d->text.len,
+                    .etag = str_from(d->etag),
+                    .content_type = content_type};
+    return res_file(res, &file);
+}
+
 /* GET /api/openapi.json
  *
  *   200   the OpenAPI 3.1 document of the collections as they are now
+ *   304   it is the one that If-None-Match names
  *   401, 403   not a superuser
  */
 static Error *handle_openapi(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
-    const Context *cx = req_context(req);
-    Str json;
-    err = openapi_render(req->arena, cx->schema, cx->settings->app_name, cx->settings->app_url,
-                         &json);
-    return err ? err : res_bytes(res, 200, S("application/json"), json);
+    return answer(req, res, DOCUMENT_OPENAPI, S("application/json"));
 }
 
 /* GET /api/types.d.ts
  *
  *   200   TypeScript for the PocketBase SDK
+ *   304   it is the one that If-None-Match names
  *   401, 403   not a superuser
  */
 static Error *handle_types(Req *req, Res *res)
 {
-    Error *err = require_superuser(req);
-    if (err) return err;
-    return res_bytes(res, 200, S("application/typescript; charset=utf-8"),
-                     types_render(req->arena, req_context(req)->schema));
+    return answer(req, res, DOCUMENT_TYPES, S("application/typescript; charset=utf-8"));
 }
 
 const Route openapi_routes[] = {

@@ -56,6 +56,7 @@ typedef struct App {
     struct Survey *survey;        /* admin/; NULL: nothing is kept */
     struct Thumbs *thumbs;        /* files/; NULL where none are made */
     struct FileCache *file_cache; /* files/; NULL: none are kept */
+    struct Documents *documents;  /* openapi/; NULL: none are kept */
     struct {
         ChangeListener fn;
         void *arg;

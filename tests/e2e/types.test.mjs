@@ -124,6 +124,29 @@ export { title, views, flag, docs, state, name, lat, names, secret, odd, first, 
     assert.equal(run(['types', '--dir', join(folder, 'nowhere')]).status, 1);
   });
 
+  test('what has not changed is not sent again, and a change is there at once', async () => {
+    const ask = (path, tag) => request(server.port, 'GET', path, { headers: { Authorization: admin.authStore.token, ...(tag && { 'If-None-Match': tag }) } });
+    for (const path of ['/api/types.d.ts', '/api/openapi.json']) {
+      const first = await ask(path);
+      assert.match(first.headers.etag, /^"[0-9a-f]{32}"$/);
+      assert.equal(first.headers['cache-control'], 'private, no-cache');
+      const again = await ask(path, first.headers.etag);
+      assert.deepEqual([again.status, again.body], [304, '']);
+      assert.equal((await ask(path)).body, first.body);
+      assert.equal((await request(server.port, 'GET', path, { headers: { 'If-None-Match': first.headers.etag } })).status, 401, 'a tag is no ticket');
+      await admin.collections.create({ name: 'fleeting', fields: [text('t')] });
+      for (let i = 0; i < 6; i++) { // whichever loop answers
+        const changed = await ask(path, first.headers.etag);
+        assert.equal(changed.status, 200);
+        assert.match(changed.body, /fleeting/i);
+      }
+      await admin.collections.delete('fleeting');
+      for (let i = 0; i < 6; i++) assert.deepEqual([(await ask(path, first.headers.etag)).status, (await ask(path)).body], [304, first.body]);
+    }
+    await admin.settings.update({ meta: { appName: 'Renamed shop' } });
+    assert.equal((await ask('/api/openapi.json')).json.info.title.includes('Renamed shop'), true);
+  });
+
   test('valid OpenAPI 3.1, of what is there now', async () => {
     const fetchIt = async () => (await request(server.port, 'GET', '/api/openapi.json', { headers: { Authorization: admin.authStore.token } })).json;
     const doc = await fetchIt();
