@@ -5,4 +5,7 @@ import './lib/components/controls.css';
 import './lib/theme.svelte';
 
 const target = document.getElementById('app');
-if (target) mount(App, { target });
+if (target) {
+  target.textContent = ''; // what stood there while this was on its way
+  mount(App, { target });
+}

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { OWNER, ROOT } from '../../tests/e2e/server.mjs';
-import { leave, lose } from './files-seed.mjs';
+import { leave, lose, named, picture } from './files-seed.mjs';
 
 const HOUR = 3600e3;
 const DAY = 24 * HOUR;
@@ -119,6 +119,18 @@ function seedLogs(server, random, now) {
   execute(server, 'INSERT INTO _logs (level, message, data, created) VALUES (?, ?, ?, ?)', rows);
 }
 
+/** Faces, pictures of the stalls, and one who has signed in. */
+async function seedPictures(admin, server) {
+  const users = await admin.collection('users').getFullList({ sort: '-created' });
+  for (const [i, user] of users.slice(0, 9).entries())
+    await admin.collection('users').update(user.id, { avatar: named(picture([(i * 47) % 200, 120, 200 - ((i * 31) % 160)], [240, 200, 170], 96, 96), 'portrait.png') });
+  for (const [i, market] of (await admin.collection('markets').getFullList()).entries())
+    await admin.collection('markets').update(market.id, { photos: [named(picture([200, 160, 90 + 40 * i], [60, 90, 120], 640, 480), 'stall.png'), named(picture([90, 140, 190], [230, 220, 200], 640, 480), 'square.png')] });
+  const ada = users.find((user) => user.email.startsWith('ada@'));
+  await server.client().collection('users').authWithPassword(ada.email, 'ada-likes-bread');
+  await admin.collection('_externalAuths').create({ collectionRef: ada.collectionId, recordRef: ada.id, provider: 'google', providerId: '104920338' });
+}
+
 /** What a hand-made copy and a broken disk leave behind. */
 async function seedFiles(admin, server) {
   const products = await admin.collection('products').getFullList({ sort: 'name' });
@@ -138,6 +150,7 @@ export async function seed(server) {
   await seedOrders(admin, random, now, users);
   await seedMessages(admin, now);
   await seedMore(admin);
+  await seedPictures(admin, server);
   await seedFiles(admin, server);
   await admin.backups.create('corner-shop.zip');
   // What the seeding itself did is no part of the picture.
