@@ -141,11 +141,6 @@ static Error *send_pages(Export *e, Res *res)
     return NULL;
 }
 
-static void page_destroy(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Error *export_send(Export *e, Req *req, Res *res)
 {
     static const struct {
@@ -157,8 +152,7 @@ static Error *export_send(Export *e, Req *req, Res *res)
         [ROWS_JSONL] = {STR_INIT("application/x-ndjson"),    "jsonl"},
     };
     Arena *a = req->arena;
-    e->page = arena_create("export page", ARENA_BYTES);
-    arena_defer(a, page_destroy, e->page);
+    e->page = arena_within(a, "export page", ARENA_BYTES);
     e->last_space = buf_new(a, 256);
     Str day = str_sub(datetime_now(a), 0, 10);
     res_header(res, S("Content-Disposition"),

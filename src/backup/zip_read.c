@@ -63,15 +63,9 @@ bool zip_name_good(Str name)
 
 /* ---- the parser ---- */
 
-static void scratch_end(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Error *reader_begin(ZipReader *z)
 {
-    z->scratch = arena_create("zip", 1u << 20);
-    arena_defer(z->arena, scratch_end, z->scratch);
+    z->scratch = arena_within(z->arena, "zip", 1u << 20);
     z->sha = sha256_new(z->arena);
     return zip_source_next(z->source, &z->ahead);
 }

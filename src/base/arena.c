@@ -459,6 +459,18 @@ void arena_defer(Arena *a, void (*fn)(void *arg), void *arg)
     a->defers = d;
 }
 
+static void end_within(void *arg)
+{
+    arena_destroy(arg);
+}
+
+Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes)
+{
+    Arena *a = arena_create(name, limit_bytes);
+    arena_defer(outer, end_within, a);
+    return a;
+}
+
 /* noinline: the frame marked here must be this function's own. */
 __attribute__((noinline)) Error *arena_protect(Arena *a, Error *(*work)(void *arg), void *arg)
 {

@@ -90,6 +90,10 @@ Str str_lower(Arena *a, Str s); /* ASCII only */
  * descriptors, references, locks on a subscription. */
 void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
 
+/* An arena that lives in another and ends with it: for loops, which reset it each
+ * round, and for what must not count against `outer`'s limit. */
+Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes);
+
 /* Runs work(arg). Returns its result, or, when the arena outgrew its limit on
  * the way, an error of status 500 (503 for a budget that is spent) with the arena's name as cause; the arena then
  * has 64 KiB more until its reset, so that the error can be told. Calls nest. */

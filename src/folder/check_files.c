@@ -32,16 +32,9 @@ typedef struct {
     uint64_t orphan_bytes;
 } Files;
 
-static void drop_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Arena *scratch(Arena *a)
 {
-    Arena *arena = arena_create("check files", SCRATCH_BYTES);
-    arena_defer(a, drop_arena, arena);
-    return arena;
+    return arena_within(a, "check files", SCRATCH_BYTES);
 }
 
 static void keys_push(Arena *a, Keys *keys, Str key)

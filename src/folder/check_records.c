@@ -303,16 +303,10 @@ static Error *check_collection(Tx *tx, void *arg)
     return err;
 }
 
-static void drop_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 Error *check_records(Check *k)
 {
     const Schema *schema = schema_hold(k->app->schema, k->a);
-    Arena *scratch = arena_create("check", (size_t)64 << 20);
-    arena_defer(k->a, drop_arena, scratch);
+    Arena *scratch = arena_within(k->a, "check", (size_t)64 << 20);
     for (size_t i = 0; i < schema->count; i++) {
         progress_tell(k->progress, "records", false, i, schema->count);
         Rules r = {.k = k, .schema = schema, .c = schema->collections[i]};

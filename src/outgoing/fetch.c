@@ -391,11 +391,6 @@ static void fetch_here(void *arg)
     fetch_with(arg, NULL);
 }
 
-static void end_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 Error *http_fetch(Outgoing *o, Arena *a, const FetchRequest *request, FetchResponse *out)
 {
     Error *err = request_check(a, request);
@@ -406,8 +401,7 @@ Error *http_fetch(Outgoing *o, Arena *a, const FetchRequest *request, FetchRespo
     size_t sent_bytes = request->url.len;
     for (size_t i = 0; i < request->header_count; i++)
         sent_bytes += request->headers[i].name.len + request->headers[i].value.len + 16;
-    Arena *own = arena_create("fetch", 4 * MAX(body_bytes, BODY_BYTES_DEFAULT) + 8 * sent_bytes);
-    arena_defer(a, end_arena, own);
+    Arena *own = arena_within(a, "fetch", 4 * MAX(body_bytes, BODY_BYTES_DEFAULT) + 8 * sent_bytes);
 
     FetchResponse response = {0};
     Fetch *f = arena_new(own, Fetch, 1);

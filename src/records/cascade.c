@@ -63,16 +63,9 @@ typedef struct {
 
 /* ---- arenas ---- */
 
-static void drop_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Arena *new_arena(Cascade *k, const char *name, size_t limit)
 {
-    Arena *arena = arena_create(name, limit);
-    arena_defer(k->a, drop_arena, arena);
-    return arena;
+    return arena_within(k->a, name, limit);
 }
 
 /* Where the next row is read to; what was there before is gone. */

@@ -23,16 +23,9 @@ typedef struct {
     size_t page_count;
 } Scan;
 
-static void drop_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Arena *scratch(Arena *a)
 {
-    Arena *arena = arena_create("file scan", SCRATCH_BYTES);
-    arena_defer(a, drop_arena, arena);
-    return arena;
+    return arena_within(a, "file scan", SCRATCH_BYTES);
 }
 
 static StrList names_of(Arena *a, const Record *r)

@@ -44,16 +44,9 @@ typedef struct {
     size_t page_cap;
 } Sweep;
 
-static void drop_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Arena *scratch(Arena *a)
 {
-    Arena *arena = arena_create("sweep", SCRATCH_BYTES);
-    arena_defer(a, drop_arena, arena);
-    return arena;
+    return arena_within(a, "sweep", SCRATCH_BYTES);
 }
 
 static void list_push(Arena *a, StrList *list, size_t *cap, Str s)

@@ -37,16 +37,9 @@ Error *s3_error_keep(Arena *a, Error *err)
     return kept;
 }
 
-static void end_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 Arena *s3_scratch(Arena *a)
 {
-    Arena *scratch = arena_create("s3", SCRATCH_BYTES);
-    arena_defer(a, end_arena, scratch);
-    return scratch;
+    return arena_within(a, "s3", SCRATCH_BYTES);
 }
 
 /* ---- the client ---- */

@@ -29,18 +29,12 @@ struct Blob {
     size_t first_len;
 };
 
-static void end_arena(void *arg)
-{
-    arena_destroy(arg);
-}
-
 static Error *open_remote(Storage *s, S3 *s3, Blob *b, unsigned flags, BlobInfo *info)
 {
     Arena *a = b->arena;
     S3Object object;
     b->s3 = s3;
-    b->scratch = arena_create("blob", SCRATCH_BYTES);
-    arena_defer(a, end_arena, b->scratch);
+    b->scratch = arena_within(a, "blob", SCRATCH_BYTES);
     Error *err;
     if (flags & BLOB_INFO_ONLY) {
         err = s3_head(s3, b->scratch, b->key, &object);

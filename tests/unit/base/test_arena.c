@@ -362,6 +362,27 @@ static void unwinds_on_another_thread_inside_a_frame(void **state)
     arena_destroy(a);
 }
 
+static void count_one(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+static void one_within_another_ends_with_it(void **state)
+{
+    Arena *outer = *state;
+    int ended = 0;
+    Arena *inner = arena_within(outer, "inner", 100000);
+    size_t before = arena_used(outer);
+    (void)arena_bytes(inner, 50000);
+    check_int("counts for itself", arena_used(outer), before);
+    arena_defer(inner, count_one, &ended);
+    arena_reset(inner);
+    check_int("reset by itself", ended, 1);
+    arena_defer(inner, count_one, &ended);
+    arena_reset(outer);
+    check_int("ended with the other", ended, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +392,7 @@ int main(void)
         test_with_arena(giving_back_lowers_what_is_used),
         test_with_arena(copies_and_prints),
         test_with_arena(deferred_run_last_first),
+        test_with_arena(one_within_another_ends_with_it),
         cmocka_unit_test(outgrowing_ends_the_work),
         cmocka_unit_test(a_budget_is_shared),
         cmocka_unit_test(protection_nests),
