@@ -15,7 +15,7 @@
  *   1. start <= at <= end: the current block; [at, end) is free.
  *   2. held = bytes of all blocks without their headers; held <= limit.
  *   3. frame is the innermost arena_protect(), on the stack that runs now.
- *   4. charged = what of `held` is beyond budget->each, at most until the next
+ *   4. charged = what of `held` is beyond budget->each, or more until the next
  *      settle(); the sum over all arenas is budget->held.
  *
  * With CROFT_ARENA_CHECKED every allocation is an own block: the same code,
@@ -80,6 +80,7 @@ struct Frame {
 #endif
     Frame *outer;
     char *stack; /* where the stack was */
+    const void *thread;
 };
 #if defined(__x86_64__)
 #define FRAME_MARK(f)  __builtin_setjmp((f)->jump)
@@ -172,14 +173,23 @@ NORETURN static void outgrown(Arena *a, size_t wanted)
     end_work(a, 500, wanted, "its limit", a->own_limit);
 }
 
-/* What is told in the grace, and clean-ups, are charged but never refused. */
+/* Each thread has its own; the address is its name. */
+static _Thread_local char this_thread;
+
+/* What is told in the grace, clean-ups, and what runs where there is nothing to
+ * unwind to (after the work, or lent to another thread) may always have more. */
+static bool may_be_refused(const Arena *a)
+{
+    return a->limit == a->own_limit && a->frame && a->frame->thread == &this_thread;
+}
+
 static bool charge(Arena *a, size_t more)
 {
     ArenaBudget *b = a->budget;
     if (!b || a->held + more <= b->each + a->charged) return true;
     size_t due = a->held + more - b->each - a->charged;
     size_t now = atomic_fetch_add(&b->held, due) + due;
-    if (now > b->limit && a->limit == a->own_limit) {
+    if (now > b->limit && may_be_refused(a)) {
         atomic_fetch_sub(&b->held, due);
         return false;
     }
@@ -477,6 +487,7 @@ __attribute__((noinline)) Error *arena_protect(Arena *a, Error *(*work)(void *ar
     Frame frame;
     frame.outer = a->frame;
     frame.stack = __builtin_frame_address(0);
+    frame.thread = &this_thread;
     a->frame = &frame;
 
     Error *err;

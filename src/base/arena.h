@@ -41,8 +41,10 @@ Arena *arena_create_sized(const char *name, size_t limit_bytes, size_t first_byt
 /* Memory that many arenas share: a thousand requests may each be within their
  * own limit and together take more than the machine has. Each arena holds `each`
  * bytes as of right, so that small work goes on whatever the large does; what it
- * holds beyond counts, and an arena that finds too little left is ended as if it
- * had outgrown its own limit, but with status 503: it may work later. Any thread. */
+ * holds beyond counts, and work that finds too little left is ended as if its arena
+ * had outgrown its own limit, but with status 503: it may do later. Outside of
+ * arena_protect(), or on another thread than that was called on, nothing could be
+ * ended: there the arena gets what it asks for, and it counts. Any thread. */
 typedef struct {
     size_t limit, each;
     _Atomic size_t held;
@@ -95,8 +97,9 @@ void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
 Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes);
 
 /* Runs work(arg). Returns its result, or, when the arena outgrew its limit on
- * the way, an error of status 500 (503 for a budget that is spent) with the arena's name as cause; the arena then
- * has 64 KiB more until its reset, so that the error can be told. Calls nest. */
+ * the way, an error of status 500 (503 for a budget that is spent) with the
+ * arena's name as cause; the arena then has 64 KiB more until its reset, so that
+ * the error can be told. Calls nest. */
 Error *arena_protect(Arena *a, Error *(*work)(void *arg), void *arg);
 
 /* Bytes handed out since the last reset, and the limit. */

@@ -273,6 +273,35 @@ static void a_budget_is_shared(void **state)
     arena_destroy(a);
 }
 
+static void *take_elsewhere(void *arg)
+{
+    (void)arena_bytes(arg, (size_t)2 * MI);
+    return NULL;
+}
+
+static Error *lend(void *arg)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, take_elsewhere, arg), 0);
+    pthread_join(thread, NULL);
+    return NULL;
+}
+
+static void a_budget_ends_only_what_can_be_ended(void **state)
+{
+    (void)state;
+    ArenaBudget budget = {.limit = MI, .each = MI};
+    Arena *a = arena_create("shared", (size_t)64 * MI);
+    arena_share(a, &budget);
+    assert_null(arena_protect(a, lend, a));
+    assert_true(budget.held > (size_t)MI);
+    (void)arena_bytes(a, (size_t)2 * MI); /* by no work at all */
+    assert_true(budget.held > (size_t)3 * MI);
+    check_int("work", wish(a, MI), 503);
+    arena_destroy(a);
+    check_int("destroyed", budget.held, 0);
+}
+
 static Error *protect_inside(void *arg)
 {
     Error *err = arena_protect(arg, take_too_much, arg);
@@ -395,6 +424,7 @@ int main(void)
         test_with_arena(one_within_another_ends_with_it),
         cmocka_unit_test(outgrowing_ends_the_work),
         cmocka_unit_test(a_budget_is_shared),
+        cmocka_unit_test(a_budget_ends_only_what_can_be_ended),
         cmocka_unit_test(protection_nests),
         cmocka_unit_test(everything_may_be_used),
         cmocka_unit_test(unwinds_on_a_fiber),
