@@ -20,11 +20,13 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CPU_BASE_S    120
 #define BYTES_A_CPU_S (UINT64_C(2) << 20) /* of the zip; inflating alone is fifty times faster */
 #define LOOK_MS       500
+#define BURY_MS       1000 /* for one that has hung up to end by itself */
 
 /* Where the fork has its two descriptors. */
 enum { ZIP_FD = 3, PIPE_FD = 4, FIRST_FD = 5 };
@@ -117,6 +119,19 @@ static NORETURN void child_run(int zip, int pipe, uint64_t size, bool content, p
 
 /* ---- its life ---- */
 
+/* One that has hung up is about to end, with whatever it died of; unless it was
+ * taken over, and sleeps. */
+static bool ends_by_itself(pid_t pid, int *status)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    for (int waited_ms = 0; waited_ms < BURY_MS; waited_ms += 10) {
+        pid_t ended = waitpid(pid, status, WNOHANG);
+        if (ended == pid || (ended < 0 && errno != EINTR)) return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 /* Ends the parser; the signal it had died of, or 0. */
 static int parser_bury(ZipSource *s)
 {
@@ -124,10 +139,11 @@ static int parser_bury(ZipSource *s)
     s->pipe = -1;
     if (s->pid <= 0) return 0;
     int status = 0;
-    /* One that has hung up is about to end by itself, with whatever it died of. */
-    if (!s->ended) (void)kill(s->pid, SIGKILL);
-    while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    if (!s->ended || !ends_by_itself(s->pid, &status)) {
+        (void)kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+    }
     s->pid = 0;
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
