@@ -18,7 +18,8 @@
 #define KEY_MAX        240
 #define FOLDER_DEPTH   32
 #define UPLOADS_MAX    16
-#define FACTS_MAX      64
+#define FACTS_ASKED    64
+#define FACTS_MAX      (2 * FACTS_ASKED)
 #define META_SHA256    "croft-sha256" /* in sidecars, and on objects */
 #define META_VERIFIED  "croft-verified"
 

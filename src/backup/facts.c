@@ -3,7 +3,9 @@
  *
  * A listing does not have it: it takes a request for each object. An object does
  * not change under its name, size and time, so it is asked once and remembered;
- * and only the newest FACTS_MAX of a listing are asked.
+ * and only the newest FACTS_ASKED of a listing are asked. The ring has room for
+ * more: were it as long, one new object would push out the next to be looked up,
+ * that one the next, and all would be asked anew.
  */
 #include "backup/backup_internal.h"
 
@@ -85,7 +87,7 @@ static int newest_first(const void *x, const void *y)
 void facts_add(Backups *b, S3 *s3, Arena *a, Json **items, size_t count)
 {
     qsort(items, count, sizeof(*items), newest_first);
-    for (size_t i = 0; i < MIN(count, (size_t)FACTS_MAX); i++) {
+    for (size_t i = 0; i < MIN(count, (size_t)FACTS_ASKED); i++) {
         Str key = json_str(json_get(items[i], S("key")), S(""));
         Str modified = json_str(json_get(items[i], S("modified")), S(""));
         uint64_t size = (uint64_t)json_number(json_get(items[i], S("size")), 0);
