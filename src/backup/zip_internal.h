@@ -36,8 +36,8 @@ typedef struct {
 /* False: nobody wants more. */
 typedef bool (*ZipEmit)(void *arg, const ZipRecord *record, const char *bytes);
 
-/* Reads the zip of `size` bytes with pread() and tells of each entry, with its content when
- * `content`. The last record is END, FAILED or UNABLE, unless nobody wanted it.
+/* Reads the zip of `size` bytes with pread() and tells of each entry, with its
+ * content when `content`. The last record is END, FAILED or UNABLE, unless nobody wanted it.
  * The thread must be in zip_locale_enter(). */
 void zip_parse(int fd, uint64_t size, bool content, ZipEmit emit, void *arg);
 

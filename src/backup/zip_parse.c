@@ -22,6 +22,7 @@ typedef struct {
     void *arg;
     uint64_t offset, size; /* of the zip: where to read next, and how long it is */
     uint64_t entries;      /* as its end says */
+    uint8_t tail[TAIL_BYTES];
     char buffer[READ_BYTES];
 } Parser;
 
@@ -87,11 +88,10 @@ static bool counts_read(Parser *p, uint64_t end_at, const uint8_t *end, uint64_t
 /* NULL, or what is wrong. */
 static const char *tail_check(Parser *p)
 {
-    static uint8_t tail[TAIL_BYTES];
     size_t len = (size_t)MIN(p->size, (uint64_t)TAIL_BYTES);
-    if (!read_at(p->fd, p->size - len, tail, len)) return "it cannot be read.";
+    if (!read_at(p->fd, p->size - len, p->tail, len)) return "it cannot be read.";
     for (size_t i = len; i >= 22; i--) {
-        const uint8_t *end = tail + i - 22;
+        const uint8_t *end = p->tail + i - 22;
         if (number_at(end, 4) != 0x06054b50) continue;
         uint64_t directory;
         if (!counts_read(p, p->size - len + i - 22, end, &directory)) return "its end is damaged.";
@@ -216,7 +216,11 @@ void zip_parse(int fd, uint64_t size, bool content, ZipEmit emit, void *arg)
         ZipRecord record = {.kind = ZIP_UNABLE};
         (void)emit(arg, &record, "");
     } else {
-        *p = (Parser){.fd = fd, .content = content, .emit = emit, .arg = arg, .size = size};
+        p->fd = fd;
+        p->size = size;
+        p->content = content;
+        p->emit = emit;
+        p->arg = arg;
         const char *why = tail_check(p);
         if (why) fail(p, why);
         int rc = why ? ARCHIVE_OK : archive_read_support_format_zip_seekable(archive);

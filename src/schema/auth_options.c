@@ -16,7 +16,8 @@ const char *const token_keys[TOKEN_KIND_COUNT] = {
     [TOKEN_EMAIL_CHANGE] = "emailChangeToken",
 };
 
-/* clang-format off: JSON, laid out as JSON */
+/* JSON, laid out as JSON */
+/* clang-format off */
 #define BUTTON(path, label)                                                                        \
     "<p><a class='btn' target='_blank' rel='noopener' href='{APP_URL}/_/#/auth/" path              \
     "/{TOKEN}'>" label "</a></p>"
@@ -53,29 +54,22 @@ static const char SHAPE[] =
     "\"verificationTemplate\":{"
     "\"subject\":\"Verify your {APP_NAME} email\","
     "\"body\":\"<p>Hello,</p><p>Welcome to {APP_NAME}. Please confirm that this address is "
-    "yours.</p>" BUTTON(
-        "confirm-verification",
-        "Verify") "<p><em>If you did not sign up, you can "
-                  "ignore this message.</em></p>" SIGN_OFF "\"},"
-                  "\"resetPasswordTemplate\":{"
-                  "\"subject\":\"Reset your {APP_NAME} password\","
-                  "\"body\":\"<p>Hello,</p><p>With this button you can choose a new "
-                  "password.</p>" BUTTON(
-                      "confirm-password-reset",
-                      "Reset password") "<p><em>If you did not ask for a new password, you can "
-                                        "ignore this "
-                                        "message.</em></p>" SIGN_OFF "\"},"
-                                        "\"confirmEmailChangeTemplate\":{"
-                                        "\"subject\":\"Confirm your {APP_NAME} new email address\","
-                                        "\"body\":\"<p>Hello,</p><p>Please confirm that this is "
-                                        "your new email "
-                                        "address.</p>" BUTTON(
-                                            "confirm-email-change",
-                                            "Confirm new email") "<p><em>If you did not ask for "
-                                                                 "the change, you "
-                                                                 "can ignore this "
-                                                                 "message.</em></p>" SIGN_OFF "\"}"
-                                                                 "}";
+    "yours.</p>"
+    BUTTON("confirm-verification", "Verify")
+    "<p><em>If you did not sign up, you can ignore this message.</em></p>" SIGN_OFF "\"},"
+    "\"resetPasswordTemplate\":{"
+    "\"subject\":\"Reset your {APP_NAME} password\","
+    "\"body\":\"<p>Hello,</p><p>With this button you can choose a new password.</p>"
+    BUTTON("confirm-password-reset", "Reset password")
+    "<p><em>If you did not ask for a new password, you can ignore this message.</em></p>"
+    SIGN_OFF "\"},"
+    "\"confirmEmailChangeTemplate\":{"
+    "\"subject\":\"Confirm your {APP_NAME} new email address\","
+    "\"body\":\"<p>Hello,</p><p>Please confirm that this is your new email address.</p>"
+    BUTTON("confirm-email-change", "Confirm new email")
+    "<p><em>If you did not ask for the change, you can ignore this message.</em></p>"
+    SIGN_OFF "\"}"
+    "}";
 /* clang-format on */
 
 Json *auth_options_shape(Arena *a)
