@@ -84,7 +84,7 @@ static bool site_read(Storage *s)
 
 bool storage_disown(int parent, const char *name)
 {
-    int root = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int root = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) return errno == ENOENT;
     bool ok = unlinkat(root, SITE_FILE, 0) == 0 ? fsync(root) == 0 : errno == ENOENT;
     int saved = errno;
