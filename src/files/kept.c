@@ -21,13 +21,12 @@
 
 #include <stdlib.h>
 
-#define CHECK_EVERY_MS  1000
-#define KEPT_FOR_MS     60000
-#define KEPT_MAX_BYTES  (64 * 1024)
-#define LOOP_BYTES      (8 * 1024 * 1024)
-#define LOOP_FILES      2048
-#define LOOPS_MAX       256
-#define DATE_ROOM_BYTES 32
+#define CHECK_EVERY_MS 1000
+#define KEPT_FOR_MS    60000
+#define KEPT_MAX_BYTES (64 * 1024)
+#define LOOP_BYTES     (8 * 1024 * 1024)
+#define LOOP_FILES     2048
+#define LOOPS_MAX      256
 
 struct FileCache {
     Lru *loops[LOOPS_MAX]; /* of KeptFiles; each is its loop's alone */
@@ -97,8 +96,8 @@ KeptFile *kept_find(FileCache *cache, const FileRequest *r)
         lru_drop(files, key);
         return NULL;
     }
+    arena_defer(r->arena, kept_release, k); /* may end the request: before it counts */
     k->users++;
-    arena_defer(r->arena, kept_release, k);
     return k;
 }
 
