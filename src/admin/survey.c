@@ -50,12 +50,23 @@ void survey_destroy(Survey *s)
 bool survey_recall(Survey *s, Arena *a, size_t index, uint64_t age_ms, Str *out)
 {
     if (!s) return false;
-    pthread_mutex_lock(&s->lock);
-    const Kept *k = &s->kept[index];
-    bool fits = k->text && clock_mono_ms() - k->made_ms < age_ms;
-    if (fits) *out = arena_copy(a, str_make(k->text, k->len));
-    pthread_mutex_unlock(&s->lock);
-    return fits;
+    char *copy = NULL;
+    /* Room is got without the lock: an arena that has none ends the request there. */
+    for (size_t room = 0;;) {
+        pthread_mutex_lock(&s->lock);
+        const Kept *k = &s->kept[index];
+        bool fits = k->text && clock_mono_ms() - k->made_ms < age_ms;
+        size_t len = fits ? k->len : 0;
+        bool has_room = len <= room;
+        if (fits && has_room && len > 0) memcpy(copy, k->text, len);
+        pthread_mutex_unlock(&s->lock);
+        if (has_room) {
+            if (fits) *out = str_make(copy, len);
+            return fits;
+        }
+        copy = arena_bytes(a, len);
+        room = len;
+    }
 }
 
 void survey_keep(Survey *s, size_t index, Str text)

@@ -112,15 +112,18 @@ void state_name_put(OAuth2 *o, Str code, Str name)
 
 Str state_name_take(OAuth2 *o, Arena *a, Str code)
 {
-    Str name = S("");
+    char name[NAME_BYTES] = ""; /* copied without the lock: no room in the arena ends the request */
+    size_t len = 0;
     uint64_t key = key_of(code, S("apple"));
     pthread_mutex_lock(&o->lock);
     Name *slot = &o->names[(key >> 1) % NAMES];
     if (slot->key == key) {
-        if (clock_mono_ms() < slot->until_ms)
-            name = arena_copy(a, str_make(slot->bytes, slot->len));
+        if (clock_mono_ms() < slot->until_ms) {
+            len = slot->len;
+            memcpy(name, slot->bytes, len);
+        }
         slot->key = 0;
     }
     pthread_mutex_unlock(&o->lock);
-    return name;
+    return arena_copy(a, str_make(name, len));
 }
