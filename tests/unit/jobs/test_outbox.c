@@ -263,10 +263,10 @@ static void crons_run_by_the_clock_and_by_hand(void **state)
     check_ok("a", jobs_cron_set(jobs, f->a, S("a"), S("* * * * *"), count_run, (void *)100));
     check_code("odd", jobs_cron_set(jobs, f->a, S("c"), S("odd"), count_run, NULL),
                "validation_invalid_cron");
-    check_ok("again", jobs_cron_set(jobs, f->a, S("b"), S("@hourly"), count_run, NULL));
+    check_ok("again", jobs_cron_set(jobs, f->a, S("b"), S("@yearly"), count_run, NULL));
     check_str(
         "list", json_format(f->a, crons_list(jobs, f->a)),
-        "[{\"id\":\"a\",\"expression\":\"* * * * *\"},{\"id\":\"b\",\"expression\":\"0 * * * *\"},"
+        "[{\"id\":\"a\",\"expression\":\"* * * * *\"},{\"id\":\"b\",\"expression\":\"0 0 1 1 *\"},"
         "{\"id\":\"__pbLogsCleanup__\",\"expression\":\"0 */6 * * *\"},"
         "{\"id\":\"__pbDBOptimize__\",\"expression\":\"0 0 * * *\"},"
         "{\"id\":\"__pbMFACleanup__\",\"expression\":\"0 * * * *\"},"
