@@ -207,10 +207,10 @@ int main(int argc, char **argv)
         Error *(*op)(Bench *b, Arena *a);
         int fibers;
     } RUNS[] = {
-        {"point read", op_point,  1     },
-        {"two reads",  op_pair,   1     },
-        {"insert",     op_insert, FIBERS},
-        {"insert x1",  op_insert, 1     },
+        {"point read", op_point, 1},
+        {"two reads", op_pair, 1},
+        {"insert", op_insert, FIBERS},
+        {"insert x1", op_insert, 1},
     };
     for (size_t i = 0; i < COUNT(RUNS); i++) {
         b.name = RUNS[i].name;

@@ -30,9 +30,7 @@ static void check(const Error *err)
 
 int main(int argc, char **argv)
 {
-    static const Route ROUTES[] = {
-        {"GET", "/api/hello", handle_hello, 0, NULL}
-    };
+    static const Route ROUTES[] = {{"GET", "/api/hello", handle_hello, 0, NULL}};
     static RouteTable table = {ROUTES, COUNT(ROUTES)};
     Arena *a = arena_create("bench", 0);
     HttpConfig config = {.tables = &table,

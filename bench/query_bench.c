@@ -138,14 +138,12 @@ int main(void)
                      .id = S("abcdefghijklmno"),
                      .collection_id = collections[0]->id,
                      .collection_name = collections[0]->name};
-    Bench b = {
-        .arena = arena_create("work", 64 << 20),
-        .schema = &schema,
-        .posts = collections[1],
-        .info = {.context = S("default"), .method = S("GET"), .auth = &auth},
-        .rule = rule_filter(collections[1], RULE_LIST),
-        .owner_rule = rule_filter(collections[1], RULE_VIEW)
-    };
+    Bench b = {.arena = arena_create("work", 64 << 20),
+               .schema = &schema,
+               .posts = collections[1],
+               .info = {.context = S("default"), .method = S("GET"), .auth = &auth},
+               .rule = rule_filter(collections[1], RULE_LIST),
+               .owner_rule = rule_filter(collections[1], RULE_VIEW)};
 
     measure(&b, "rule, verdict in memory", verdict);
     measure(&b, "view: id, rule of the request", view);

@@ -106,15 +106,15 @@ static Error *handle_settings_update(Req *req, Res *res)
 }
 
 const Route admin_routes[] = {
-    {"GET",   "/api/collections/{collection}/export", handle_export,          0, NULL},
-    {"GET",   "/api/admin/files",                     handle_files,           0, NULL},
-    {"POST",  "/api/admin/files/orphans/delete",      handle_orphans_delete,  0, NULL},
-    {"GET",   "/api/admin/sql/schema",                handle_sql_schema,      0, NULL},
-    {"GET",   "/api/admin/overview",                  handle_overview,        0, NULL},
-    {"GET",   "/api/health",                          handle_health,          0, NULL},
-    {"GET",   "/api/settings",                        handle_settings_view,   0, NULL},
-    {"PATCH", "/api/settings",                        handle_settings_update, 0, NULL},
-    {"POST",  "/api/settings/test/s3",                handle_try_s3,          0, NULL},
-    {"POST",  "/api/sql",                             handle_sql,             0, NULL},
+    {"GET", "/api/collections/{collection}/export", handle_export, 0, NULL},
+    {"GET", "/api/admin/files", handle_files, 0, NULL},
+    {"POST", "/api/admin/files/orphans/delete", handle_orphans_delete, 0, NULL},
+    {"GET", "/api/admin/sql/schema", handle_sql_schema, 0, NULL},
+    {"GET", "/api/admin/overview", handle_overview, 0, NULL},
+    {"GET", "/api/health", handle_health, 0, NULL},
+    {"GET", "/api/settings", handle_settings_view, 0, NULL},
+    {"PATCH", "/api/settings", handle_settings_update, 0, NULL},
+    {"POST", "/api/settings/test/s3", handle_try_s3, 0, NULL},
+    {"POST", "/api/sql", handle_sql, 0, NULL},
 };
 const size_t admin_route_count = COUNT(admin_routes);

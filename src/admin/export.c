@@ -147,9 +147,9 @@ static Error *export_send(Export *e, Req *req, Res *res)
         Str type;
         const char *extension;
     } FORMATS[] = {
-        [ROWS_CSV] = {STR_INIT("text/csv; charset=utf-8"), "csv"  },
-        [ROWS_JSON] = {STR_INIT("application/json"),        "json" },
-        [ROWS_JSONL] = {STR_INIT("application/x-ndjson"),    "jsonl"},
+        [ROWS_CSV] = {STR_INIT("text/csv; charset=utf-8"), "csv"},
+        [ROWS_JSON] = {STR_INIT("application/json"), "json"},
+        [ROWS_JSONL] = {STR_INIT("application/x-ndjson"), "jsonl"},
     };
     Arena *a = req->arena;
     e->page = arena_within(a, "export page", ARENA_BYTES);

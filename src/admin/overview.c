@@ -22,8 +22,8 @@ typedef struct {
 } Range;
 
 static const Range RANGES[SURVEY_RANGES] = {
-    {STR_INIT("24h"), HOUR_S,      24},
-    {STR_INIT("7d"),  3 * HOUR_S,  56},
+    {STR_INIT("24h"), HOUR_S, 24},
+    {STR_INIT("7d"), 3 * HOUR_S, 56},
     {STR_INIT("30d"), 24 * HOUR_S, 30},
 };
 

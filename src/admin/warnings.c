@@ -30,8 +30,8 @@ static void warn_of_rules(Arena *a, const Schema *schema, Warnings *w)
         const char *severity, *verb;
     } OPEN[] = {
         {RULE_CREATE, "warning", "create"},
-        {RULE_UPDATE, "danger",  "change"},
-        {RULE_DELETE, "danger",  "delete"},
+        {RULE_UPDATE, "danger", "change"},
+        {RULE_DELETE, "danger", "delete"},
     };
     for (size_t i = 0; i < schema->count; i++) {
         const Collection *c = schema->collections[i];

@@ -11,15 +11,15 @@ typedef struct {
 } FlagRow;
 
 static const FlagRow ROWS[] = {
-    {"import", "force",       NULL            },
-    {"import", "with-public", NULL            },
-    {"check",  "repair",      NULL            },
-    {"check",  "yes",         NULL            },
-    {"types",  "out",         "FILE"          },
-    {"export", "out",         "FOLDER"        },
-    {"export", "format",      "jsonl|json|csv"},
-    {"export", "files",       NULL            },
-    {"backup", "list",        NULL            },
+    {"import", "force", NULL},
+    {"import", "with-public", NULL},
+    {"check", "repair", NULL},
+    {"check", "yes", NULL},
+    {"types", "out", "FILE"},
+    {"export", "out", "FOLDER"},
+    {"export", "format", "jsonl|json|csv"},
+    {"export", "files", NULL},
+    {"backup", "list", NULL},
 };
 
 bool command_flag_find(Str flag, const char **name, const char **value)

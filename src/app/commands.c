@@ -111,12 +111,9 @@ static const struct {
     Error *(*run)(App *app, Arena *a, const Str *args, size_t count, Str *message);
     bool has_password;
 } ACTIONS[] = {
-    {STR_INIT("create"), run_create, true },
-    {STR_INIT("update"), run_update, true },
-    {STR_INIT("upsert"), run_upsert, true },
-    {STR_INIT("delete"), run_delete, false},
-    {STR_INIT("otp"),    run_otp,    false},
-    {STR_INIT("ips"),    run_ips,    false},
+    {STR_INIT("create"), run_create, true}, {STR_INIT("update"), run_update, true},
+    {STR_INIT("upsert"), run_upsert, true}, {STR_INIT("delete"), run_delete, false},
+    {STR_INIT("otp"), run_otp, false},      {STR_INIT("ips"), run_ips, false},
 };
 
 Error *superuser_command_run(App *app, Arena *a, const Str *args, size_t count, Str *message)

@@ -244,8 +244,8 @@ static Error *export_words(Arena *a, const Options *o, ExportRequest *request)
         RowsFormat format;
     } FORMATS[] = {
         {STR_INIT("jsonl"), ROWS_JSONL},
-        {STR_INIT("json"),  ROWS_JSON },
-        {STR_INIT("csv"),   ROWS_CSV  },
+        {STR_INIT("json"), ROWS_JSON},
+        {STR_INIT("csv"), ROWS_CSV},
     };
     const Str *out = option_flag(o, "out"), *format = option_flag(o, "format");
     if (!out || out->len == 0)

@@ -116,10 +116,8 @@ static void *control_thread(void *arg)
 {
     Control *control = arg;
     pthread_setname_np(pthread_self(), "control");
-    struct pollfd polled[2] = {
-        {.fd = control->listen_fd, .events = POLLIN},
-        {.fd = control->stop_fd,   .events = POLLIN}
-    };
+    struct pollfd polled[2] = {{.fd = control->listen_fd, .events = POLLIN},
+                               {.fd = control->stop_fd, .events = POLLIN}};
     for (;;) {
         if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
         if (polled[1].revents) break;

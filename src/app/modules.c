@@ -20,19 +20,19 @@
 size_t modules_routes(RouteTable out[MODULES_MAX])
 {
     const RouteTable tables[] = {
-        {record_routes,     record_route_count    }, /* records/ */
-        {auth_routes,       auth_route_count      }, /* auth/ */
-        {oauth2_routes,     oauth2_route_count    }, /* oauth2/ */
-        {file_routes,       file_route_count      }, /* files/ */
+        {record_routes, record_route_count},         /* records/ */
+        {auth_routes, auth_route_count},             /* auth/ */
+        {oauth2_routes, oauth2_route_count},         /* oauth2/ */
+        {file_routes, file_route_count},             /* files/ */
         {collection_routes, collection_route_count}, /* collections/ */
-        {realtime_routes,   realtime_route_count  }, /* realtime/ */
-        {admin_routes,      admin_route_count     }, /* admin/ */
-        {log_routes,        log_route_count       }, /* logs/ */
-        {job_routes,        job_route_count       }, /* jobs/ */
-        {mail_routes,       mail_route_count      }, /* mail/ */
-        {backup_routes,     backup_route_count    }, /* backup/ */
-        {openapi_routes,    openapi_route_count   }, /* openapi/ */
-        {dashboard_routes,  dashboard_route_count }, /* dashboard/, last: see below */
+        {realtime_routes, realtime_route_count},     /* realtime/ */
+        {admin_routes, admin_route_count},           /* admin/ */
+        {log_routes, log_route_count},               /* logs/ */
+        {job_routes, job_route_count},               /* jobs/ */
+        {mail_routes, mail_route_count},             /* mail/ */
+        {backup_routes, backup_route_count},         /* backup/ */
+        {openapi_routes, openapi_route_count},       /* openapi/ */
+        {dashboard_routes, dashboard_route_count},   /* dashboard/, last: see below */
     };
     _Static_assert(COUNT(tables) <= MODULES_MAX, "room for the modules");
     memcpy(out, tables, sizeof(tables));

@@ -55,7 +55,7 @@ static int capabilities_keep(uint64_t keep)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     struct __user_cap_data_struct data[2] = {
         {.effective = (uint32_t)keep, .permitted = (uint32_t)keep, .inheritable = 0},
-        {.effective = (uint32_t)(keep >> 32),                           .permitted = (uint32_t)(keep >> 32)                   },
+        {.effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32)},
     };
     return (int)syscall(SYS_capset, &header, data);
 }

@@ -40,9 +40,9 @@ static Error *handle_bare(Req *req, Res *res)
 }
 
 const Route setup_routes[] = {
-    {"GET", "/_",           handle_bare, 0, NULL},
-    {"GET", "/_/",          handle_html, 0, NULL},
-    {"GET", "/_/setup.js",  handle_js,   0, NULL},
-    {"GET", "/_/setup.css", handle_css,  0, NULL},
+    {"GET", "/_", handle_bare, 0, NULL},
+    {"GET", "/_/", handle_html, 0, NULL},
+    {"GET", "/_/setup.js", handle_js, 0, NULL},
+    {"GET", "/_/setup.css", handle_css, 0, NULL},
 };
 const size_t setup_route_count = COUNT(setup_routes);

@@ -255,12 +255,12 @@ static Error *handle_restore(Req *req, Res *res)
 }
 
 const Route backup_routes[] = {
-    {"GET",    "/api/backups",               handle_list,     0, NULL},
-    {"GET",    "/api/backups/progress",      handle_progress, 0, NULL},
-    {"POST",   "/api/backups",               handle_create,   0, NULL},
-    {"POST",   "/api/backups/upload",        handle_upload,   0, NULL},
-    {"GET",    "/api/backups/{key}",         handle_download, 0, NULL},
-    {"DELETE", "/api/backups/{key}",         handle_delete,   0, NULL},
-    {"POST",   "/api/backups/{key}/restore", handle_restore,  0, NULL},
+    {"GET", "/api/backups", handle_list, 0, NULL},
+    {"GET", "/api/backups/progress", handle_progress, 0, NULL},
+    {"POST", "/api/backups", handle_create, 0, NULL},
+    {"POST", "/api/backups/upload", handle_upload, 0, NULL},
+    {"GET", "/api/backups/{key}", handle_download, 0, NULL},
+    {"DELETE", "/api/backups/{key}", handle_delete, 0, NULL},
+    {"POST", "/api/backups/{key}/restore", handle_restore, 0, NULL},
 };
 const size_t backup_route_count = COUNT(backup_routes);

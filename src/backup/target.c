@@ -65,10 +65,7 @@ static Error *bucket_of(Backups *b, Arena *a, S3 **out)
 
 static Error *bucket_put(Backups *b, S3 *s3, Arena *a, Str key, int fd, uint64_t size, Str sha256)
 {
-    S3Meta meta[2] = {
-        {S(META_SHA256),   sha256         },
-        {S(META_VERIFIED), datetime_now(a)}
-    };
+    S3Meta meta[2] = {{S(META_SHA256), sha256}, {S(META_VERIFIED), datetime_now(a)}};
     S3Upload upload = {.from_fd = true,
                        .fd = fd,
                        .size_bytes = size,

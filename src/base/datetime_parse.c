@@ -34,18 +34,10 @@ static const struct {
     Str name;
     int offset_minutes;
 } ZONES[] = {
-    {STR_INIT("Z"),   0   },
-    {STR_INIT("UTC"), 0   },
-    {STR_INIT("GMT"), 0   },
-    {STR_INIT("UT"),  0   },
-    {STR_INIT("EST"), -300},
-    {STR_INIT("EDT"), -240},
-    {STR_INIT("CST"), -360},
-    {STR_INIT("CDT"), -300},
-    {STR_INIT("MST"), -420},
-    {STR_INIT("MDT"), -360},
-    {STR_INIT("PST"), -480},
-    {STR_INIT("PDT"), -420},
+    {STR_INIT("Z"), 0},      {STR_INIT("UTC"), 0},    {STR_INIT("GMT"), 0},
+    {STR_INIT("UT"), 0},     {STR_INIT("EST"), -300}, {STR_INIT("EDT"), -240},
+    {STR_INIT("CST"), -360}, {STR_INIT("CDT"), -300}, {STR_INIT("MST"), -420},
+    {STR_INIT("MDT"), -360}, {STR_INIT("PST"), -480}, {STR_INIT("PDT"), -420},
 };
 
 static bool take(Scan *s, char c)

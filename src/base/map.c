@@ -102,10 +102,7 @@ void *map_put(Map *m, Str key, void *value)
         return previous;
     }
     if (m->count == m->cap) rebuild(m, MAX(m->live * 2, (size_t)4));
-    m->entries[m->count] = (Entry){
-        {key, value},
-        hash, true
-    };
+    m->entries[m->count] = (Entry){{key, value}, hash, true};
     place(m, m->count++);
     m->live++;
     return NULL;

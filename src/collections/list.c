@@ -7,12 +7,8 @@
 
 /* Also the whitelist: no other name can be filtered or sorted by. */
 static const Column COLUMNS[] = {
-    {"id",      FIELD_TEXT},
-    {"created", FIELD_TEXT},
-    {"updated", FIELD_TEXT},
-    {"name",    FIELD_TEXT},
-    {"system",  FIELD_BOOL},
-    {"type",    FIELD_TEXT},
+    {"id", FIELD_TEXT},   {"created", FIELD_TEXT}, {"updated", FIELD_TEXT},
+    {"name", FIELD_TEXT}, {"system", FIELD_BOOL},  {"type", FIELD_TEXT},
 };
 
 typedef struct {

@@ -295,18 +295,18 @@ static Error *handle_test_rule(Req *req, Res *res)
 }
 
 const Route collection_routes[] = {
-    {"GET",    "/api/collections",                       handle_list,       0, NULL},
-    {"POST",   "/api/collections",                       handle_create,     0, NULL},
-    {"PUT",    "/api/collections/import",                handle_import,     0, NULL},
-    {"GET",    "/api/collections/meta/scaffolds",        handle_scaffolds,  0, NULL},
-    {"GET",    "/api/collections/meta/oauth2-providers", handle_providers,  0, NULL},
-    {"POST",   "/api/collections/meta/dry-run-view",     handle_dry_run,    0, NULL},
-    {"POST",   "/api/collections/meta/plan",             handle_plan,       0, NULL},
-    {"POST",   "/api/collections/meta/test-rule",        handle_test_rule,  0, NULL},
-    {"POST",   "/api/collections/meta/check-rule",       handle_check_rule, 0, NULL},
-    {"GET",    "/api/collections/{collection}",          handle_view,       0, NULL},
-    {"PATCH",  "/api/collections/{collection}",          handle_update,     0, NULL},
-    {"DELETE", "/api/collections/{collection}",          handle_delete,     0, NULL},
-    {"DELETE", "/api/collections/{collection}/truncate", handle_truncate,   0, NULL},
+    {"GET", "/api/collections", handle_list, 0, NULL},
+    {"POST", "/api/collections", handle_create, 0, NULL},
+    {"PUT", "/api/collections/import", handle_import, 0, NULL},
+    {"GET", "/api/collections/meta/scaffolds", handle_scaffolds, 0, NULL},
+    {"GET", "/api/collections/meta/oauth2-providers", handle_providers, 0, NULL},
+    {"POST", "/api/collections/meta/dry-run-view", handle_dry_run, 0, NULL},
+    {"POST", "/api/collections/meta/plan", handle_plan, 0, NULL},
+    {"POST", "/api/collections/meta/test-rule", handle_test_rule, 0, NULL},
+    {"POST", "/api/collections/meta/check-rule", handle_check_rule, 0, NULL},
+    {"GET", "/api/collections/{collection}", handle_view, 0, NULL},
+    {"PATCH", "/api/collections/{collection}", handle_update, 0, NULL},
+    {"DELETE", "/api/collections/{collection}", handle_delete, 0, NULL},
+    {"DELETE", "/api/collections/{collection}/truncate", handle_truncate, 0, NULL},
 };
 const size_t collection_route_count = COUNT(collection_routes);

@@ -171,57 +171,57 @@ typedef struct {
 } CallRule;
 
 static const CallRule CALLS[] = {
-  /* memory, never executable */
-    {SYS_brk,               ALLOW,       ANY, 0,            0           },
-    {SYS_mmap,              ALLOW,       2,   PROT_EXEC,    0           },
-    {SYS_mprotect,          ALLOW,       2,   PROT_EXEC,    0           },
-    {SYS_munmap,            ALLOW,       ANY, 0,            0           },
-    {SYS_mremap,            ALLOW,       ANY, 0,            0           },
-    {SYS_madvise,           ALLOW,       ANY, 0,            0           },
- /* threads of its own, no processes; clone3 hides its flags, so glibc is sent to clone */
-    {SYS_futex,             ALLOW,       ANY, 0,            0           },
-    {SYS_clone,             ALLOW,       0,   CLONE_THREAD, CLONE_THREAD},
-    {SYS_clone3,            SAY(ENOSYS), ANY, 0,            0           },
-    {SYS_set_robust_list,   ALLOW,       ANY, 0,            0           },
-    {SYS_rseq,              ALLOW,       ANY, 0,            0           },
-    {SYS_sched_yield,       ALLOW,       ANY, 0,            0           },
-    {SYS_sched_getaffinity, ALLOW,       ANY, 0,            0           },
-    {SYS_rt_sigprocmask,    ALLOW,       ANY, 0,            0           },
-    {SYS_rt_sigaction,      ALLOW,       ANY, 0,            0           }, /* pthread_create */
-    {SYS_rt_sigreturn,      ALLOW,       ANY, 0,            0           },
-    {SYS_sigaltstack,       ALLOW,       ANY, 0,            0           },
-    {SYS_getpid,            ALLOW,       ANY, 0,            0           },
-    {SYS_gettid,            ALLOW,       ANY, 0,            0           },
-    {SYS_prctl,             ALLOW,       0,   UINT32_MAX,   PR_SET_NAME },
-    {SYS_exit,              ALLOW,       ANY, 0,            0           },
-    {SYS_exit_group,        ALLOW,       ANY, 0,            0           },
- /* the descriptors it has */
-    {SYS_write,             ALLOW,       ANY, 0,            0           },
-    {SYS_pwrite64,          ALLOW,       ANY, 0,            0           },
-    {SYS_close,             ALLOW,       ANY, 0,            0           },
- /* time and chance */
-    {SYS_clock_gettime,     ALLOW,       ANY, 0,            0           },
-    {SYS_gettimeofday,      ALLOW,       ANY, 0,            0           },
-    {SYS_clock_nanosleep,   ALLOW,       ANY, 0,            0           },
-    {SYS_nanosleep,         ALLOW,       ANY, 0,            0           },
-    {SYS_restart_syscall,   ALLOW,       ANY, 0,            0           },
-    {SYS_getrandom,         ALLOW,       ANY, 0,            0           },
- /* what libraries try and can do without */
-    {SYS_openat,            SAY(EACCES), ANY, 0,            0           },
-    {SYS_faccessat,         SAY(EACCES), ANY, 0,            0           },
-    {SYS_newfstatat,        SAY(EACCES), ANY, 0,            0           },
-    {SYS_statx,             SAY(EACCES), ANY, 0,            0           },
-    {SYS_readlinkat,        SAY(EACCES), ANY, 0,            0           },
+    /* memory, never executable */
+    {SYS_brk, ALLOW, ANY, 0, 0},
+    {SYS_mmap, ALLOW, 2, PROT_EXEC, 0},
+    {SYS_mprotect, ALLOW, 2, PROT_EXEC, 0},
+    {SYS_munmap, ALLOW, ANY, 0, 0},
+    {SYS_mremap, ALLOW, ANY, 0, 0},
+    {SYS_madvise, ALLOW, ANY, 0, 0},
+    /* threads of its own, no processes; clone3 hides its flags, so glibc is sent to clone */
+    {SYS_futex, ALLOW, ANY, 0, 0},
+    {SYS_clone, ALLOW, 0, CLONE_THREAD, CLONE_THREAD},
+    {SYS_clone3, SAY(ENOSYS), ANY, 0, 0},
+    {SYS_set_robust_list, ALLOW, ANY, 0, 0},
+    {SYS_rseq, ALLOW, ANY, 0, 0},
+    {SYS_sched_yield, ALLOW, ANY, 0, 0},
+    {SYS_sched_getaffinity, ALLOW, ANY, 0, 0},
+    {SYS_rt_sigprocmask, ALLOW, ANY, 0, 0},
+    {SYS_rt_sigaction, ALLOW, ANY, 0, 0}, /* pthread_create */
+    {SYS_rt_sigreturn, ALLOW, ANY, 0, 0},
+    {SYS_sigaltstack, ALLOW, ANY, 0, 0},
+    {SYS_getpid, ALLOW, ANY, 0, 0},
+    {SYS_gettid, ALLOW, ANY, 0, 0},
+    {SYS_prctl, ALLOW, 0, UINT32_MAX, PR_SET_NAME},
+    {SYS_exit, ALLOW, ANY, 0, 0},
+    {SYS_exit_group, ALLOW, ANY, 0, 0},
+    /* the descriptors it has */
+    {SYS_write, ALLOW, ANY, 0, 0},
+    {SYS_pwrite64, ALLOW, ANY, 0, 0},
+    {SYS_close, ALLOW, ANY, 0, 0},
+    /* time and chance */
+    {SYS_clock_gettime, ALLOW, ANY, 0, 0},
+    {SYS_gettimeofday, ALLOW, ANY, 0, 0},
+    {SYS_clock_nanosleep, ALLOW, ANY, 0, 0},
+    {SYS_nanosleep, ALLOW, ANY, 0, 0},
+    {SYS_restart_syscall, ALLOW, ANY, 0, 0},
+    {SYS_getrandom, ALLOW, ANY, 0, 0},
+    /* what libraries try and can do without */
+    {SYS_openat, SAY(EACCES), ANY, 0, 0},
+    {SYS_faccessat, SAY(EACCES), ANY, 0, 0},
+    {SYS_newfstatat, SAY(EACCES), ANY, 0, 0},
+    {SYS_statx, SAY(EACCES), ANY, 0, 0},
+    {SYS_readlinkat, SAY(EACCES), ANY, 0, 0},
 #ifdef SYS_open
-    {SYS_open,              SAY(EACCES), ANY, 0,            0           },
-    {SYS_stat,              SAY(EACCES), ANY, 0,            0           },
-    {SYS_access,            SAY(EACCES), ANY, 0,            0           },
-    {SYS_readlink,          SAY(EACCES), ANY, 0,            0           },
+    {SYS_open, SAY(EACCES), ANY, 0, 0},
+    {SYS_stat, SAY(EACCES), ANY, 0, 0},
+    {SYS_access, SAY(EACCES), ANY, 0, 0},
+    {SYS_readlink, SAY(EACCES), ANY, 0, 0},
 #endif
-    {SYS_ioctl,             SAY(ENOTTY), ANY, 0,            0           },
-    {SYS_sched_getattr,     SAY(EPERM),  ANY, 0,            0           },
-    {SYS_sched_setattr,     SAY(EPERM),  ANY, 0,            0           },
-    {SYS_sysinfo,           SAY(EPERM),  ANY, 0,            0           },
+    {SYS_ioctl, SAY(ENOTTY), ANY, 0, 0},
+    {SYS_sched_getattr, SAY(EPERM), ANY, 0, 0},
+    {SYS_sched_setattr, SAY(EPERM), ANY, 0, 0},
+    {SYS_sysinfo, SAY(EPERM), ANY, 0, 0},
 };
 
 static const CallRule READING = {SYS_pread64, ALLOW, ANY, 0, 0};

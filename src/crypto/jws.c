@@ -30,12 +30,12 @@ typedef struct {
 } Algorithm;
 
 static const Algorithm ALGORITHMS[] = {
-    {STR_INIT("RS256"), STR_INIT("RSA"), STR_INIT(""),        NULL,         "SHA256", 0 },
-    {STR_INIT("RS384"), STR_INIT("RSA"), STR_INIT(""),        NULL,         "SHA384", 0 },
-    {STR_INIT("RS512"), STR_INIT("RSA"), STR_INIT(""),        NULL,         "SHA512", 0 },
-    {STR_INIT("ES256"), STR_INIT("EC"),  STR_INIT("P-256"),   "prime256v1", "SHA256", 32},
-    {STR_INIT("ES384"), STR_INIT("EC"),  STR_INIT("P-384"),   "secp384r1",  "SHA384", 48},
-    {STR_INIT("EdDSA"), STR_INIT("OKP"), STR_INIT("Ed25519"), NULL,         NULL,     0 },
+    {STR_INIT("RS256"), STR_INIT("RSA"), STR_INIT(""), NULL, "SHA256", 0},
+    {STR_INIT("RS384"), STR_INIT("RSA"), STR_INIT(""), NULL, "SHA384", 0},
+    {STR_INIT("RS512"), STR_INIT("RSA"), STR_INIT(""), NULL, "SHA512", 0},
+    {STR_INIT("ES256"), STR_INIT("EC"), STR_INIT("P-256"), "prime256v1", "SHA256", 32},
+    {STR_INIT("ES384"), STR_INIT("EC"), STR_INIT("P-384"), "secp384r1", "SHA384", 48},
+    {STR_INIT("EdDSA"), STR_INIT("OKP"), STR_INIT("Ed25519"), NULL, NULL, 0},
 };
 
 static Error *refuse(Arena *a, const char *why)

@@ -113,8 +113,8 @@ static Error *handle_asset(Req *req, Res *res)
 }
 
 const Route dashboard_routes[] = {
-    {"GET", "/_",           handle_bare,  0, NULL},
-    {"GET", "/_/",          handle_page,  0, NULL},
+    {"GET", "/_", handle_bare, 0, NULL},
+    {"GET", "/_/", handle_page, 0, NULL},
     {"GET", "/_/{path...}", handle_asset, 0, NULL},
 };
 const size_t dashboard_route_count = COUNT(dashboard_routes);

@@ -204,16 +204,14 @@ static Error *download(Req *req, Res *res)
     Error *err = req_collection(req, S(""), &c);
     if (err) return err;
 
-    Download d = {
-        .req = req,
-        .asked = {.arena = req->arena,
-                  .app = cx->app,
-                  .schema = cx->schema,
-                  .collection = c,
-                  .record_id = req_param(req, "record"),
-                  .name = req_param(req, "name"),
-                  .size = req_query(req, S("thumb"))}
-    };
+    Download d = {.req = req,
+                  .asked = {.arena = req->arena,
+                            .app = cx->app,
+                            .schema = cx->schema,
+                            .collection = c,
+                            .record_id = req_param(req, "record"),
+                            .name = req_param(req, "name"),
+                            .size = req_query(req, S("thumb"))}};
     KeptFile *kept;
     err = locate(&d, &kept);
     if (err) return err;
@@ -262,7 +260,7 @@ static Error *handle_token(Req *req, Res *res)
 }
 
 const Route file_routes[] = {
-    {"POST", "/api/files/token",                        handle_token,    0, NULL  },
-    {"GET",  "/api/files/{collection}/{record}/{name}", handle_download, 0, "file"},
+    {"POST", "/api/files/token", handle_token, 0, NULL},
+    {"GET", "/api/files/{collection}/{record}/{name}", handle_download, 0, "file"},
 };
 const size_t file_route_count = COUNT(file_routes);

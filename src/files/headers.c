@@ -24,12 +24,12 @@ static const Str INLINE_TYPES[] = {
 static const struct {
     Str extension, type;
 } OVERRIDES[] = {
-    {STR_INIT(".svg"),  STR_INIT("image/svg+xml")                    },
-    {STR_INIT(".css"),  STR_INIT("text/css")                         },
-    {STR_INIT(".js"),   STR_INIT("text/javascript")                  },
-    {STR_INIT(".mjs"),  STR_INIT("text/javascript")                  },
-    {STR_INIT(".xlsx"), STR_INIT(OOXML "spreadsheetml.sheet")        },
-    {STR_INIT(".docx"), STR_INIT(OOXML "wordprocessingml.document")  },
+    {STR_INIT(".svg"), STR_INIT("image/svg+xml")},
+    {STR_INIT(".css"), STR_INIT("text/css")},
+    {STR_INIT(".js"), STR_INIT("text/javascript")},
+    {STR_INIT(".mjs"), STR_INIT("text/javascript")},
+    {STR_INIT(".xlsx"), STR_INIT(OOXML "spreadsheetml.sheet")},
+    {STR_INIT(".docx"), STR_INIT(OOXML "wordprocessingml.document")},
     {STR_INIT(".pptx"), STR_INIT(OOXML "presentationml.presentation")},
 };
 

@@ -209,12 +209,12 @@ static const struct {
     FieldType type;
     const char *condition, *what;
 } PLAIN[] = {
-    {FIELD_NUMBER,   "typeof($) NOT IN ('integer', 'real')",                                   "there is something that is no number."},
-    {FIELD_BOOL,     "$ NOT IN (0, 1)",                                                        "there is neither true nor false."     },
-    {FIELD_JSON,     "$ <> '' AND NOT json_valid($)",                                          "there is text that is no JSON."       },
-    {FIELD_GEOPOINT, "NOT json_valid($)",                                                      "there is no point."                   },
-    {FIELD_DATE,     "$ <> '' AND $ NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *Z'",
-     "there is text that is no date."                                                                                                 },
+    {FIELD_NUMBER, "typeof($) NOT IN ('integer', 'real')", "there is something that is no number."},
+    {FIELD_BOOL, "$ NOT IN (0, 1)", "there is neither true nor false."},
+    {FIELD_JSON, "$ <> '' AND NOT json_valid($)", "there is text that is no JSON."},
+    {FIELD_GEOPOINT, "NOT json_valid($)", "there is no point."},
+    {FIELD_DATE, "$ <> '' AND $ NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *Z'",
+     "there is text that is no date."},
 };
 
 static Error *check_plain(const Rules *r, const Field *f, Str column)

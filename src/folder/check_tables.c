@@ -8,31 +8,40 @@ static const struct {
 } WORDS[] = {
     [TABLE_MISSING] = {FINDING_FAULT,
                        "The table of the collection %1 is missing, with all its "
-                       "records; every request for them fails.",                             "Make an empty table."                 },
+                       "records; every request for them fails.",
+                       "Make an empty table."},
     [TABLE_COLUMN_MISSING] = {FINDING_FAULT,
-                       "The table %1 has no column for the field %2; every "
-                              "request for its records fails.",                              "Add the column, empty in all records."},
+                              "The table %1 has no column for the field %2; every "
+                              "request for its records fails.",
+                              "Add the column, empty in all records."},
     [TABLE_COLUMN_EXTRA] = {FINDING_NOTE,
-                       "The table %1 has a column %2 that is no field of the "
-                            "collection. It is left alone.",                                 ""                                     },
+                            "The table %1 has a column %2 that is no field of the "
+                            "collection. It is left alone.",
+                            ""},
     [TABLE_COLUMN_TYPE] = {FINDING_NOTE,
-                       "The column %2 of the table %1 is declared as %3. Values "
-                           "are stored a little differently; nothing else follows.",         ""                                     },
+                           "The column %2 of the table %1 is declared as %3. Values "
+                           "are stored a little differently; nothing else follows.",
+                           ""},
     [TABLE_INDEX_MISSING] = {FINDING_FAULT,
-                       "The index %2 of the collection %1 is missing: "
-                             "look-ups are slower, and if it is unique, values may repeat.", "Make the index."                      },
+                             "The index %2 of the collection %1 is missing: "
+                             "look-ups are slower, and if it is unique, values may repeat.",
+                             "Make the index."},
     [TABLE_INDEX_EXTRA] = {FINDING_NOTE,
-                       "The table %1 has an index %2 that its collection does "
-                           "not list. It costs a little at every write.",                    ""                                     },
+                           "The table %1 has an index %2 that its collection does "
+                           "not list. It costs a little at every write.",
+                           ""},
     [TABLE_VIEW_MISSING] = {FINDING_FAULT,
-                       "The view of the collection %1 is missing; every "
-                            "request for it fails.",                                         "Make the view from its query."        },
+                            "The view of the collection %1 is missing; every "
+                            "request for it fails.",
+                            "Make the view from its query."},
     [TABLE_VIEW_BROKEN] = {FINDING_FAULT,
-                       "The view %1 does not work any more: %3. Change its "
-                           "query, or what it reads, in the dashboard.",                     ""                                     },
+                           "The view %1 does not work any more: %3. Change its "
+                           "query, or what it reads, in the dashboard.",
+                           ""},
     [TABLE_EXTRA] = {FINDING_NOTE,
-                       "There is a %3 %2 that belongs to no collection. It is left "
-                     "alone.",                                                               ""                                     },
+                     "There is a %3 %2 that belongs to no collection. It is left "
+                     "alone.",
+                     ""},
 };
 
 static Str words(Arena *a, const char *pattern, const TableFinding *f)

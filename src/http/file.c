@@ -25,12 +25,12 @@ static Conditions read_conditions(const Req *req)
         Str name;
         Str *slot;
     } known[] = {
-        {S("if-match"),            &c.if_match           },
-        {S("if-none-match"),       &c.if_none_match      },
-        {S("if-modified-since"),   &c.if_modified_since  },
+        {S("if-match"), &c.if_match},
+        {S("if-none-match"), &c.if_none_match},
+        {S("if-modified-since"), &c.if_modified_since},
         {S("if-unmodified-since"), &c.if_unmodified_since},
-        {S("if-range"),            &c.if_range           },
-        {S("range"),               &c.range              },
+        {S("if-range"), &c.if_range},
+        {S("range"), &c.range},
     };
     for (size_t i = 0; i < req->header_count; i++) {
         Str name = req->headers[i].name;

@@ -105,12 +105,9 @@ static HttpMethod method_find(Str text)
         Str name;
         HttpMethod method;
     } METHODS[] = {
-        {STR_INIT("GET"),     HTTP_GET    },
-        {STR_INIT("POST"),    HTTP_POST   },
-        {STR_INIT("PATCH"),   HTTP_PATCH  },
-        {STR_INIT("DELETE"),  HTTP_DELETE },
-        {STR_INIT("PUT"),     HTTP_PUT    },
-        {STR_INIT("HEAD"),    HTTP_HEAD   },
+        {STR_INIT("GET"), HTTP_GET},         {STR_INIT("POST"), HTTP_POST},
+        {STR_INIT("PATCH"), HTTP_PATCH},     {STR_INIT("DELETE"), HTTP_DELETE},
+        {STR_INIT("PUT"), HTTP_PUT},         {STR_INIT("HEAD"), HTTP_HEAD},
         {STR_INIT("OPTIONS"), HTTP_OPTIONS},
     };
     for (size_t i = 0; i < COUNT(METHODS); i++)

@@ -11,10 +11,10 @@ static const struct {
     Str name;
     unsigned flag;
 } DEFAULT_HEADERS[] = {
-    {STR_INIT("X-XSS-Protection"),       DEFAULT_XSS    },
+    {STR_INIT("X-XSS-Protection"), DEFAULT_XSS},
     {STR_INIT("X-Content-Type-Options"), DEFAULT_NOSNIFF},
-    {STR_INIT("X-Frame-Options"),        DEFAULT_FRAME  },
-    {STR_INIT("Vary"),                   DEFAULT_VARY   },
+    {STR_INIT("X-Frame-Options"), DEFAULT_FRAME},
+    {STR_INIT("Vary"), DEFAULT_VARY},
 };
 
 static unsigned default_flag(Str name)

@@ -36,11 +36,9 @@ bool image_format_for(Str content_type, ImageFormat *out)
         Str type;
         ImageFormat format;
     } TYPES[] = {
-        {STR_INIT("image/jpeg"), IMAGE_JPEG},
-        {STR_INIT("image/jpg"),  IMAGE_JPEG},
-        {STR_INIT("image/png"),  IMAGE_PNG },
-        {STR_INIT("image/gif"),  IMAGE_GIF },
-        {STR_INIT("image/webp"), IMAGE_PNG },
+        {STR_INIT("image/jpeg"), IMAGE_JPEG}, {STR_INIT("image/jpg"), IMAGE_JPEG},
+        {STR_INIT("image/png"), IMAGE_PNG},   {STR_INIT("image/gif"), IMAGE_GIF},
+        {STR_INIT("image/webp"), IMAGE_PNG},
     };
     for (size_t i = 0; i < COUNT(TYPES); i++) {
         if (!str_eq(content_type, TYPES[i].type)) continue;

@@ -133,9 +133,9 @@ Error *cleanup_register(Jobs *jobs, Arena *a)
         CronRun run;
     } BUILT_IN[] = {
         {STR_INIT("__pbLogsCleanup__"), STR_INIT("0 */6 * * *"), clean_logs},
-        {STR_INIT("__pbDBOptimize__"),  STR_INIT("0 0 * * *"),   optimize  },
-        {STR_INIT("__pbMFACleanup__"),  STR_INIT("0 * * * *"),   clean_mfas},
-        {STR_INIT("__pbOTPCleanup__"),  STR_INIT("0 * * * *"),   clean_otps},
+        {STR_INIT("__pbDBOptimize__"), STR_INIT("0 0 * * *"), optimize},
+        {STR_INIT("__pbMFACleanup__"), STR_INIT("0 * * * *"), clean_mfas},
+        {STR_INIT("__pbOTPCleanup__"), STR_INIT("0 * * * *"), clean_otps},
     };
     for (size_t i = 0; i < COUNT(BUILT_IN); i++) {
         Error *err =

@@ -55,13 +55,13 @@ Str cron_expand(Str expression)
     static const struct {
         Str macro, meaning;
     } MACROS[] = {
-        {STR_INIT("@yearly"),   STR_INIT("0 0 1 1 *")},
+        {STR_INIT("@yearly"), STR_INIT("0 0 1 1 *")},
         {STR_INIT("@annually"), STR_INIT("0 0 1 1 *")},
-        {STR_INIT("@monthly"),  STR_INIT("0 0 1 * *")},
-        {STR_INIT("@weekly"),   STR_INIT("0 0 * * 0")},
-        {STR_INIT("@daily"),    STR_INIT("0 0 * * *")},
+        {STR_INIT("@monthly"), STR_INIT("0 0 1 * *")},
+        {STR_INIT("@weekly"), STR_INIT("0 0 * * 0")},
+        {STR_INIT("@daily"), STR_INIT("0 0 * * *")},
         {STR_INIT("@midnight"), STR_INIT("0 0 * * *")},
-        {STR_INIT("@hourly"),   STR_INIT("0 * * * *")},
+        {STR_INIT("@hourly"), STR_INIT("0 * * * *")},
     };
     for (size_t i = 0; i < COUNT(MACROS); i++) {
         if (str_eq(expression, MACROS[i].macro)) return MACROS[i].meaning;
@@ -71,13 +71,7 @@ Str cron_expand(Str expression)
 
 Error *cron_parse(Arena *a, Str expression, Cron *out)
 {
-    static const uint64_t LIMITS[5][2] = {
-        {0, 59},
-        {0, 23},
-        {1, 31},
-        {1, 12},
-        {0, 6 }
-    };
+    static const uint64_t LIMITS[5][2] = {{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}};
     uint64_t bits[COUNT(LIMITS)];
     Str rest = cron_expand(expression);
     bool good = rest.len > 0;

@@ -32,7 +32,7 @@ static Error *handle_run(Req *req, Res *res)
 }
 
 const Route job_routes[] = {
-    {"GET",  "/api/crons",      handle_list, 0, NULL},
-    {"POST", "/api/crons/{id}", handle_run,  0, NULL},
+    {"GET", "/api/crons", handle_list, 0, NULL},
+    {"POST", "/api/crons/{id}", handle_run, 0, NULL},
 };
 const size_t job_route_count = COUNT(job_routes);

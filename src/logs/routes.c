@@ -8,11 +8,8 @@
 
 /* Also the whitelist. `data` takes a path: data.status. */
 static const Column COLUMNS[] = {
-    {"id",      FIELD_TEXT  },
-    {"created", FIELD_TEXT  },
-    {"level",   FIELD_NUMBER},
-    {"message", FIELD_TEXT  },
-    {"data",    FIELD_JSON  },
+    {"id", FIELD_TEXT},      {"created", FIELD_TEXT}, {"level", FIELD_NUMBER},
+    {"message", FIELD_TEXT}, {"data", FIELD_JSON},
 };
 
 typedef struct {
@@ -237,9 +234,9 @@ static Error *handle_truncate(Req *req, Res *res)
 }
 
 const Route log_routes[] = {
-    {"GET",    "/api/logs",       handle_list,     0, NULL},
-    {"DELETE", "/api/logs",       handle_truncate, 0, NULL},
-    {"GET",    "/api/logs/stats", handle_stats,    0, NULL},
-    {"GET",    "/api/logs/{id}",  handle_view,     0, NULL},
+    {"GET", "/api/logs", handle_list, 0, NULL},
+    {"DELETE", "/api/logs", handle_truncate, 0, NULL},
+    {"GET", "/api/logs/stats", handle_stats, 0, NULL},
+    {"GET", "/api/logs/{id}", handle_view, 0, NULL},
 };
 const size_t log_route_count = COUNT(log_routes);

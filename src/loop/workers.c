@@ -192,10 +192,7 @@ static Error *thread_await(Workers *w, Arena *a, Job *job)
 
 Error *await_work(Workers *w, Arena *a, void (*fn)(void *arg), void *arg)
 {
-    Job job = {
-        .call = {fn, arg},
-          .fiber = fiber_current()
-    };
+    Job job = {.call = {fn, arg}, .fiber = fiber_current()};
     if (!job.fiber) return thread_await(w, a, &job);
 
     bool posted = workers_post(w, job_run_for_fiber, &job);

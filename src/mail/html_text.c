@@ -78,16 +78,11 @@ static uint32_t entity_read(Str s, size_t *len)
         Str name;
         uint32_t c;
     } NAMED[] = {
-        {STR_INIT("&amp;"),    '&'   },
-        {STR_INIT("&lt;"),     '<'   },
-        {STR_INIT("&gt;"),     '>'   },
-        {STR_INIT("&quot;"),   '"'   },
-        {STR_INIT("&apos;"),   '\''  },
-        {STR_INIT("&nbsp;"),   0xa0  },
-        {STR_INIT("&copy;"),   0xa9  },
-        {STR_INIT("&ndash;"),  0x2013},
-        {STR_INIT("&mdash;"),  0x2014},
-        {STR_INIT("&hellip;"), 0x2026},
+        {STR_INIT("&amp;"), '&'},      {STR_INIT("&lt;"), '<'},
+        {STR_INIT("&gt;"), '>'},       {STR_INIT("&quot;"), '"'},
+        {STR_INIT("&apos;"), '\''},    {STR_INIT("&nbsp;"), 0xa0},
+        {STR_INIT("&copy;"), 0xa9},    {STR_INIT("&ndash;"), 0x2013},
+        {STR_INIT("&mdash;"), 0x2014}, {STR_INIT("&hellip;"), 0x2026},
     };
     for (size_t i = 0; i < COUNT(NAMED); i++) {
         *len = NAMED[i].name.len;

@@ -35,7 +35,7 @@ static Error *make(App *app, Arena *a, const Record *record, const Kind *kind, M
     const Settings *settings = settings_hold(app->settings, a);
     Placeholder list[2 + COUNT(kind->own)] = {
         {S("APP_NAME"), settings->app_name, false},
-        {S("APP_URL"),  settings->app_url,  false},
+        {S("APP_URL"), settings->app_url, false},
     };
     memcpy(list + 2, kind->own, kind->own_count * sizeof(list[0]));
     size_t count = 2 + kind->own_count;

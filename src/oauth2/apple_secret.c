@@ -32,9 +32,9 @@ static Error *input_read(Req *req, AppleInput *in)
         Str key;
         Str *to;
     } texts[] = {
-        {STR_INIT("clientId"),   &in->client_id  },
-        {STR_INIT("teamId"),     &in->team_id    },
-        {STR_INIT("keyId"),      &in->key_id     },
+        {STR_INIT("clientId"), &in->client_id},
+        {STR_INIT("teamId"), &in->team_id},
+        {STR_INIT("keyId"), &in->key_id},
         {STR_INIT("privateKey"), &in->private_key},
     };
     for (size_t i = 0; i < COUNT(texts); i++) {

@@ -119,9 +119,9 @@ static Error *token_try(Exchange *x, const Grant *grant, bool in_form)
         form_add(&form, S("client_secret"), c->client_secret);
     }
     const FetchHeader headers[] = {
-        {S("Content-Type"),      S("application/x-www-form-urlencoded")},
-        {                  S("Accept"), S("application/json")                                      },
-        { S("Authorization"),                    basic_header(a,                                                          c)},
+        {S("Content-Type"), S("application/x-www-form-urlencoded")},
+        {S("Accept"), S("application/json")},
+        {S("Authorization"), basic_header(a, c)},
     };
     FetchRequest request = {.method = "POST",
                             .url = c->token_url,
@@ -166,9 +166,9 @@ Error *provider_ask(Exchange *x, Str url, const char *graphql, int *status, Json
     Arena *a = x->a;
     const Provider *def = x->config.def;
     FetchHeader headers[HEADERS_MAX] = {
-        {S("Authorization"),     str_concat(a, S("Bearer "), x->token.access)},
-        {S("Accept"),      S("application/json")                 },
-        {S("User-Agent"),S("croft")},
+        {S("Authorization"), str_concat(a, S("Bearer "), x->token.access)},
+        {S("Accept"), S("application/json")},
+        {S("User-Agent"), S("croft")},
     };
     size_t count = 3;
     for (size_t i = 0; i < COUNT(def->headers); i++) {
@@ -196,9 +196,7 @@ Error *provider_ask(Exchange *x, Str url, const char *graphql, int *status, Json
 
 Error *public_json(Exchange *x, Str url, Json **out)
 {
-    const FetchHeader headers[] = {
-        {S("Accept"), S("application/json")}
-    };
+    const FetchHeader headers[] = {{S("Accept"), S("application/json")}};
     FetchRequest request = {.url = url, .headers = headers, .header_count = COUNT(headers)};
     FetchResponse reply;
     Error *err = timed_fetch(x, &request, &reply);

@@ -16,7 +16,6 @@
         .email_flags = {"email_verified"}, .avatar = "picture",                                    \
     }
 
-// clang-format off: a table of blocks
 const Provider providers[] = {
     {.name = "apple",
      .pkce = true,
@@ -27,11 +26,12 @@ const Provider providers[] = {
      .id = "sub",
      .email = "email",
      .email_flags = {"email_verified"},
-     .adjust = adjust_apple                                       },
+     .adjust = adjust_apple},
     {.name = "google",
      .pkce = true,
      .scopes = "https://www.googleapis.com/auth/userinfo.profile "
-               "https://www.googleapis.com/auth/userinfo.email",                                 .auth_url = "https://accounts.google.com/o/oauth2/v2/auth",
+               "https://www.googleapis.com/auth/userinfo.email",
+     .auth_url = "https://accounts.google.com/o/oauth2/v2/auth",
      .token_url = "https://oauth2.googleapis.com/token",
      .user_url = "https://www.googleapis.com/oauth2/v3/userinfo",
      .id = "sub",
@@ -48,7 +48,7 @@ const Provider providers[] = {
      .id = "id",
      .full_name = "displayName",
      .email = "mail",
-     .ask_more = ask_microsoft                                              },
+     .ask_more = ask_microsoft},
     {.name = "yandex",
      .pkce = true,
      .scopes = "login:email login:avatar login:info",
@@ -69,7 +69,7 @@ const Provider providers[] = {
      .id = "id",
      .full_name = "name",
      .email = "email",
-     .avatar = "picture.data.url"                                          },
+     .avatar = "picture.data.url"},
     {.name = "instagram2",
      .pkce = true,
      .scopes = "instagram_business_basic",
@@ -77,7 +77,8 @@ const Provider providers[] = {
      .token_url = "https://api.instagram.com/oauth/access_token",
      .user_url = "https://graph.instagram.com/"
                  "me?fields=id,username,account_type,user_id,name,profile_picture_url,followers_"
-                 "count,follows_count,media_count",                   .id = "user_id",
+                 "count,follows_count,media_count",
+     .id = "user_id",
      .full_name = "name",
      .username = "username",
      .avatar = "profile_picture_url",
@@ -158,7 +159,8 @@ const Provider providers[] = {
      .auth_url = "https://x.com/i/oauth2/authorize",
      .token_url = "https://api.x.com/2/oauth2/token",
      .user_url = "https://api.x.com/2/users/"
-                 "me?user.fields=id,name,username,profile_image_url,confirmed_email",                           .id = "data.id",
+                 "me?user.fields=id,name,username,profile_image_url,confirmed_email",
+     .id = "data.id",
      .full_name = "data.name",
      .username = "data.username",
      .email = "data.confirmed_email",
@@ -182,7 +184,7 @@ const Provider providers[] = {
      .id = "response.0.id",
      .username = "response.0.screen_name",
      .avatar = "response.0.photo_max",
-     .adjust = adjust_vk                                                                           },
+     .adjust = adjust_vk},
     {.name = "linear",
      .scopes = "read",
      .auth_url = "https://linear.app/oauth/authorize",
@@ -204,7 +206,7 @@ const Provider providers[] = {
      .id = "bot.owner.user.id",
      .full_name = "bot.owner.user.name",
      .email = "bot.owner.user.person.email",
-     .avatar = "bot.owner.user.avatar_url"                                        },
+     .avatar = "bot.owner.user.avatar_url"},
     {.name = "monday",
      .pkce = true,
      .scopes = "me:read",
@@ -225,7 +227,7 @@ const Provider providers[] = {
      .user_url = "https://open.feishu.cn/open-apis/authen/v1/user_info",
      .id = "data.union_id",
      .full_name = "data.name",
-     .avatar = "data.avatar_url"                                                              },
+     .avatar = "data.avatar_url"},
     {.name = "box",
      .pkce = true,
      .scopes = "root_readonly",
@@ -245,7 +247,7 @@ const Provider providers[] = {
      .user_url = "https://api.spotify.com/v1/me",
      .id = "id",
      .full_name = "display_name",
-     .avatar = "images.0.url"                                                                    },
+     .avatar = "images.0.url"},
     {.name = "trakt",
      .pkce = true,
      .auth_url = "https://trakt.tv/oauth/authorize",
@@ -255,7 +257,7 @@ const Provider providers[] = {
      .id = "user.ids.uuid",
      .full_name = "user.name",
      .username = "user.username",
-     .avatar = "user.images.avatar.full"          },
+     .avatar = "user.images.avatar.full"},
     {.name = "twitch",
      .pkce = true,
      .scopes = "user:read:email",
@@ -274,7 +276,8 @@ const Provider providers[] = {
      .auth_url = "https://www.patreon.com/oauth2/authorize",
      .token_url = "https://www.patreon.com/api/oauth2/token",
      .user_url = "https://www.patreon.com/api/oauth2/v2/"
-                 "identity?fields%5Buser%5D=full_name,email,vanity,image_url,is_email_verified",                                     .id = "data.id",
+                 "identity?fields%5Buser%5D=full_name,email,vanity,image_url,is_email_verified",
+     .id = "data.id",
      .full_name = "data.attributes.full_name",
      .username = "data.attributes.vanity",
      .email = "data.attributes.email",
@@ -289,7 +292,7 @@ const Provider providers[] = {
      .id = "id",
      .username = "username",
      .avatar = "profile",
-     .adjust = adjust_strava                                },
+     .adjust = adjust_strava},
     {.name = "wakatime",
      .pkce = true,
      .scopes = "email",
@@ -311,7 +314,7 @@ const Provider providers[] = {
      .full_name = "name",
      .email = "email",
      .email_flags = {"email_verified"},
-     .avatar = "avatar_url"          },
+     .avatar = "avatar_url"},
     {.name = "mailcow",
      .pkce = true,
      .scopes = "profile",
@@ -320,7 +323,7 @@ const Provider providers[] = {
      .username = "username",
      .email = "email",
      .active = {"active", "1"},
-     .adjust = adjust_mailcow                                                                                                   },
+     .adjust = adjust_mailcow},
     {.name = "planningcenter",
      .pkce = true,
      .scopes = "people",
@@ -330,12 +333,11 @@ const Provider providers[] = {
      .id = "data.id",
      .full_name = "data.attributes.name",
      .avatar = "data.attributes.avatar",
-     .active = {"data.attributes.status", "active"}                                                 },
+     .active = {"data.attributes.status", "active"}},
     OIDC("oidc"),
     OIDC("oidc2"),
     OIDC("oidc3"),
 };
-// clang-format on
 const size_t provider_count = COUNT(providers);
 
 const Provider *provider_find(Str name)

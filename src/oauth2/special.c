@@ -116,9 +116,7 @@ static Error *emails_ask(Exchange *x, Str url, int *status, Json **reply)
 
 Error *ask_github(Exchange *x, Profile *p)
 {
-    static const EmailList HOW = {
-        NULL, "email", {"verified", "primary"}
-    };
+    static const EmailList HOW = {NULL, "email", {"verified", "primary"}};
     int status;
     Json *reply;
     Error *err = emails_ask(x, str_concat(x->a, x->config.user_url, S("/emails")), &status, &reply);
@@ -128,9 +126,7 @@ Error *ask_github(Exchange *x, Profile *p)
 
 Error *ask_bitbucket(Exchange *x, Profile *p)
 {
-    static const EmailList HOW = {
-        "values", "email", {"is_primary", "is_confirmed"}
-    };
+    static const EmailList HOW = {"values", "email", {"is_primary", "is_confirmed"}};
     int status;
     Json *reply;
     Error *err = emails_ask(x, str_concat(x->a, x->config.user_url, S("/emails")), &status, &reply);

@@ -42,6 +42,6 @@ static Error *handle_types(Req *req, Res *res)
 
 const Route openapi_routes[] = {
     {"GET", "/api/openapi.json", handle_openapi, 0, NULL},
-    {"GET", "/api/types.d.ts",   handle_types,   0, NULL},
+    {"GET", "/api/types.d.ts", handle_types, 0, NULL},
 };
 const size_t openapi_route_count = COUNT(openapi_routes);

@@ -21,24 +21,24 @@ static const AddressRange NAT64 = {{{0x00, 0x64, 0xff, 0x9b}}, 96};
 static const AddressRange UNICAST = {{{0x20}}, 3};
 
 static const AddressRange SPECIAL[] = {
-    {{IPV4(0, 0, 0, 0)},         IPV4_BITS + 8 }, /* this network */
-    {{IPV4(10, 0, 0, 0)},        IPV4_BITS + 8 }, /* private */
-    {{IPV4(100, 64, 0, 0)},      IPV4_BITS + 10}, /* shared: carriers' NAT */
-    {{IPV4(127, 0, 0, 0)},       IPV4_BITS + 8 }, /* loopback */
-    {{IPV4(169, 254, 0, 0)},     IPV4_BITS + 16}, /* link-local, clouds' metadata */
-    {{IPV4(172, 16, 0, 0)},      IPV4_BITS + 12}, /* private */
-    {{IPV4(192, 0, 0, 0)},       IPV4_BITS + 24}, /* protocol assignments */
-    {{IPV4(192, 0, 2, 0)},       IPV4_BITS + 24}, /* documentation */
-    {{IPV4(192, 88, 99, 0)},     IPV4_BITS + 24}, /* 6to4 relays */
-    {{IPV4(192, 168, 0, 0)},     IPV4_BITS + 16}, /* private */
-    {{IPV4(198, 18, 0, 0)},      IPV4_BITS + 15}, /* benchmarking */
-    {{IPV4(198, 51, 100, 0)},    IPV4_BITS + 24}, /* documentation */
-    {{IPV4(203, 0, 113, 0)},     IPV4_BITS + 24}, /* documentation */
-    {{IPV4(224, 0, 0, 0)},       IPV4_BITS + 3 }, /* multicast, reserved, broadcast */
-    {{{0x20, 0x01, 0x00, 0x00}}, 23            }, /* protocol assignments, Teredo */
-    {{{0x20, 0x01, 0x0d, 0xb8}}, 32            }, /* documentation */
-    {{{0x20, 0x02}},             16            }, /* 6to4: some IPv4 address in disguise */
-    {{{0x3f, 0xff}},             20            }, /* documentation */
+    {{IPV4(0, 0, 0, 0)}, IPV4_BITS + 8},       /* this network */
+    {{IPV4(10, 0, 0, 0)}, IPV4_BITS + 8},      /* private */
+    {{IPV4(100, 64, 0, 0)}, IPV4_BITS + 10},   /* shared: carriers' NAT */
+    {{IPV4(127, 0, 0, 0)}, IPV4_BITS + 8},     /* loopback */
+    {{IPV4(169, 254, 0, 0)}, IPV4_BITS + 16},  /* link-local, clouds' metadata */
+    {{IPV4(172, 16, 0, 0)}, IPV4_BITS + 12},   /* private */
+    {{IPV4(192, 0, 0, 0)}, IPV4_BITS + 24},    /* protocol assignments */
+    {{IPV4(192, 0, 2, 0)}, IPV4_BITS + 24},    /* documentation */
+    {{IPV4(192, 88, 99, 0)}, IPV4_BITS + 24},  /* 6to4 relays */
+    {{IPV4(192, 168, 0, 0)}, IPV4_BITS + 16},  /* private */
+    {{IPV4(198, 18, 0, 0)}, IPV4_BITS + 15},   /* benchmarking */
+    {{IPV4(198, 51, 100, 0)}, IPV4_BITS + 24}, /* documentation */
+    {{IPV4(203, 0, 113, 0)}, IPV4_BITS + 24},  /* documentation */
+    {{IPV4(224, 0, 0, 0)}, IPV4_BITS + 3},     /* multicast, reserved, broadcast */
+    {{{0x20, 0x01, 0x00, 0x00}}, 23},          /* protocol assignments, Teredo */
+    {{{0x20, 0x01, 0x0d, 0xb8}}, 32},          /* documentation */
+    {{{0x20, 0x02}}, 16},                      /* 6to4: some IPv4 address in disguise */
+    {{{0x3f, 0xff}}, 20},                      /* documentation */
 };
 
 static Address ipv4_mapped(const uint8_t bytes[4])

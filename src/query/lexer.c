@@ -238,14 +238,9 @@ static Error *read_sign(Lexer *lx, LexToken *out)
         Str text;
         Op op;
     } SIGNS[] = {
-        {STR_INIT("="),  OP_EQ      },
-        {STR_INIT("!="), OP_NE      },
-        {STR_INIT(">"),  OP_GT      },
-        {STR_INIT(">="), OP_GE      },
-        {STR_INIT("<"),  OP_LT      },
-        {STR_INIT("<="), OP_LE      },
-        {STR_INIT("~"),  OP_LIKE    },
-        {STR_INIT("!~"), OP_NOT_LIKE},
+        {STR_INIT("="), OP_EQ},   {STR_INIT("!="), OP_NE},       {STR_INIT(">"), OP_GT},
+        {STR_INIT(">="), OP_GE},  {STR_INIT("<"), OP_LT},        {STR_INIT("<="), OP_LE},
+        {STR_INIT("~"), OP_LIKE}, {STR_INIT("!~"), OP_NOT_LIKE},
     };
     Str sign = take(lx, run_length(lx->rest, 0, is_sign));
     bool any = sign.ptr[0] == '?';

@@ -272,8 +272,8 @@ Error *filter_parse_at(Arena *a, Str text, Filter **out, TextSpan *fault)
     if (text.len == 0) text = S("");
     Parser p = {
         .arena = a,
-        .lexer = {.arena = a,             .rest = text, .start = text},
-        .token = {.source = str_sub(text, 0,            0)           },
+        .lexer = {.arena = a, .rest = text, .start = text},
+        .token = {.source = str_sub(text, 0, 0)},
     };
     Node *root;
     Error *err = parse_all(&p, &root);

@@ -265,7 +265,7 @@ static Error *handle_subscribe(Req *req, Res *res)
 }
 
 const Route realtime_routes[] = {
-    {"GET",  "/api/realtime", handle_connect  },
+    {"GET", "/api/realtime", handle_connect},
     {"POST", "/api/realtime", handle_subscribe},
 };
 const size_t realtime_route_count = COUNT(realtime_routes);

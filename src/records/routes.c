@@ -155,13 +155,13 @@ static Error *handle_delete(Req *req, Res *res)
 #define RECORDS "/api/collections/{collection}/records"
 
 const Route record_routes[] = {
-    {"GET",    RECORDS,                                     handle_list,        0, "list"  },
-    {"GET",    RECORDS "/{id}",                             handle_view,        0, "view"  },
-    {"POST",   RECORDS,                                     handle_create,      0, "create"},
-    {"PATCH",  RECORDS "/{id}",                             handle_update,      0, "update"},
-    {"DELETE", RECORDS "/{id}",                             handle_delete,      0, "delete"},
-    {"POST",   "/api/collections/{collection}/import",      handle_import,      0, NULL    },
-    {"POST",   "/api/collections/{collection}/delete-many", handle_delete_many, 0, NULL    },
-    {"POST",   "/api/batch",                                handle_batch,       0, NULL    },
+    {"GET", RECORDS, handle_list, 0, "list"},
+    {"GET", RECORDS "/{id}", handle_view, 0, "view"},
+    {"POST", RECORDS, handle_create, 0, "create"},
+    {"PATCH", RECORDS "/{id}", handle_update, 0, "update"},
+    {"DELETE", RECORDS "/{id}", handle_delete, 0, "delete"},
+    {"POST", "/api/collections/{collection}/import", handle_import, 0, NULL},
+    {"POST", "/api/collections/{collection}/delete-many", handle_delete_many, 0, NULL},
+    {"POST", "/api/batch", handle_batch, 0, NULL},
 };
 const size_t record_route_count = COUNT(record_routes);

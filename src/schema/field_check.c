@@ -334,11 +334,11 @@ static void check_system(Checks *checks, const Collection *c)
         bool hidden; /* has to be */
         const char *code;
     } SYSTEM[] = {
-        {"password",        FIELD_PASSWORD, true,  "validation_missing_password_field"       },
-        {"tokenKey",        FIELD_TEXT,     true,  "validation_missing_tokenKey_field"       },
-        {"email",           FIELD_EMAIL,    false, "validation_missing_email_field"          },
-        {"emailVisibility", FIELD_BOOL,     false, "validation_missing_emailVisibility_field"},
-        {"verified",        FIELD_BOOL,     false, "validation_missing_verified_field"       },
+        {"password", FIELD_PASSWORD, true, "validation_missing_password_field"},
+        {"tokenKey", FIELD_TEXT, true, "validation_missing_tokenKey_field"},
+        {"email", FIELD_EMAIL, false, "validation_missing_email_field"},
+        {"emailVisibility", FIELD_BOOL, false, "validation_missing_emailVisibility_field"},
+        {"verified", FIELD_BOOL, false, "validation_missing_verified_field"},
     };
     const Field *id = collection_field(c, S("id"));
     if (!id || id->type != FIELD_TEXT || !id->primary_key)

@@ -122,11 +122,11 @@ static bool add_posix(Reader *r, Node *n)
         const char *name;
         Range ranges[3];
     } CLASSES[] = {
-        {"[:alpha:]",  {{'A', 'Z'}, {'a', 'z'}}            },
-        {"[:digit:]",  {{'0', '9'}}                        },
-        {"[:alnum:]",  {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}},
-        {"[:lower:]",  {{'a', 'z'}}                        },
-        {"[:upper:]",  {{'A', 'Z'}}                        },
+        {"[:alpha:]", {{'A', 'Z'}, {'a', 'z'}}},
+        {"[:digit:]", {{'0', '9'}}},
+        {"[:alnum:]", {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}},
+        {"[:lower:]", {{'a', 'z'}}},
+        {"[:upper:]", {{'A', 'Z'}}},
         {"[:xdigit:]", {{'0', '9'}, {'A', 'F'}, {'a', 'f'}}},
     };
     for (size_t i = 0; i < COUNT(CLASSES); i++) {

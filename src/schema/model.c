@@ -76,11 +76,7 @@ static Error *read_texts(Arena *a, const Json *json, Collection *c)
     struct {
         const char *key;
         Str *to;
-    } const TEXTS[] = {
-        {"id",        &c->id        },
-        {"name",      &c->name      },
-        {"viewQuery", &c->view_query}
-    };
+    } const TEXTS[] = {{"id", &c->id}, {"name", &c->name}, {"viewQuery", &c->view_query}};
     for (size_t i = 0; i < COUNT(TEXTS); i++) {
         const Str *text;
         if (!text_at(json, TEXTS[i].key, &text)) return wrong_type(a, TEXTS[i].key);

@@ -40,7 +40,6 @@ static const char *const MIGRATIONS[] = {
     "1778828400_normalize_indexes.go",
 };
 
-/* clang-format off: JSON, laid out as JSON */
 #define TEXT(name) "{\"type\":\"text\",\"name\":\"" name "\",\"system\":true,\"required\":true}"
 #define REFS       TEXT("collectionRef") "," TEXT("recordRef") ","
 #define DATES(system)                                                                              \
@@ -55,52 +54,50 @@ static const char *const MIGRATIONS[] = {
     "\"CREATE " unique "INDEX `" name "` ON `" table "` (\\n  " columns "\\n)\""
 #define COLUMNS "`collectionRef`,\\n  `recordRef`"
 
+/* JSON, laid out as JSON. */
+/* clang-format off */
 static const char *const COLLECTIONS[] = {
     "{\"name\":\"_mfas\",\"system\":true,\"listRule\":" OWNER ",\"viewRule\":" OWNER ","
-    "\"fields\":[" REFS TEXT("method") "," DATES(
-        "true") "],"
-                "\"indexes\":[" INDEX("", "idx_mfas_collectionRef_recordRef", "_mfas",
-                                      COLUMNS) "]}",
+    "\"fields\":[" REFS TEXT("method") "," DATES("true") "],"
+    "\"indexes\":[" INDEX("", "idx_mfas_collectionRef_recordRef", "_mfas", COLUMNS) "]}",
 
     "{\"name\":\"_otps\",\"system\":true,\"listRule\":" OWNER ",\"viewRule\":" OWNER ","
-    "\"fields\":[" REFS "{\"type\":\"password\",\"name\":\"password\",\"system\":true,\"hidden\":"
-    "true,\"required\":true,\"cost\":8},"
-    "{\"type\":\"text\",\"name\":\"sentTo\",\"system\":true,\"hidden\":true}," DATES(
-        "true") "],"
-                "\"indexes\":[" INDEX("", "idx_otps_collectionRef_recordRef", "_otps",
-                                      COLUMNS) "]}",
+    "\"fields\":[" REFS
+        "{\"type\":\"password\",\"name\":\"password\",\"system\":true,\"hidden\":true,"
+        "\"required\":true,\"cost\":8},"
+        "{\"type\":\"text\",\"name\":\"sentTo\",\"system\":true,\"hidden\":true},"
+        DATES("true") "],"
+    "\"indexes\":[" INDEX("", "idx_otps_collectionRef_recordRef", "_otps", COLUMNS) "]}",
 
-    "{\"name\":\"_externalAuths\",\"system\":true,\"listRule\":" OWNER ",\"viewRule\":" OWNER ","
-    "\"deleteRule\":" OWNER ","
-    "\"fields\":[" REFS TEXT("provider") "," TEXT("providerId") "," DATES(
-        "true") "],"
-                "\"indexes\":[" INDEX(
-                    "UNIQUE ", "idx_externalAuths_record_provider", "_externalAuths",
-                    COLUMNS ",\\n  `provider`") "," INDEX("UNIQUE ",
-                                                          "idx_externalAuths_collection_provider",
-                                                          "_externalAuths",
-                                                          "`collectionRef`,\\n  `provider`,\\n  "
-                                                          "`providerId`") "]}",
+    "{\"name\":\"_externalAuths\",\"system\":true,\"listRule\":" OWNER ","
+    "\"viewRule\":" OWNER ",\"deleteRule\":" OWNER ","
+    "\"fields\":[" REFS TEXT("provider") "," TEXT("providerId") "," DATES("true") "],"
+    "\"indexes\":["
+        INDEX("UNIQUE ", "idx_externalAuths_record_provider", "_externalAuths",
+              COLUMNS ",\\n  `provider`") ","
+        INDEX("UNIQUE ", "idx_externalAuths_collection_provider", "_externalAuths",
+              "`collectionRef`,\\n  `provider`,\\n  `providerId`") "]}",
 
-    "{\"name\":\"_authOrigins\",\"system\":true,\"listRule\":" OWNER ",\"viewRule\":" OWNER ","
-    "\"deleteRule\":" OWNER ","
-    "\"fields\":[" REFS TEXT("fingerprint") "," DATES(
-        "true") "],"
-                "\"indexes\":[" INDEX("UNIQUE ", "idx_authOrigins_unique_pairs", "_authOrigins",
-                                      COLUMNS ",\\n  `fingerprint`") "]}",
+    "{\"name\":\"_authOrigins\",\"system\":true,\"listRule\":" OWNER ","
+    "\"viewRule\":" OWNER ",\"deleteRule\":" OWNER ","
+    "\"fields\":[" REFS TEXT("fingerprint") "," DATES("true") "],"
+    "\"indexes\":["
+        INDEX("UNIQUE ", "idx_authOrigins_unique_pairs", "_authOrigins",
+              COLUMNS ",\\n  `fingerprint`") "]}",
 
-    "{\"name\":\"_superusers\",\"type\":\"auth\",\"system\":true,\"authToken\":{\"duration\":86400}"
-    ","
+    "{\"name\":\"_superusers\",\"type\":\"auth\",\"system\":true,"
+    "\"authToken\":{\"duration\":86400},"
     "\"fields\":[" DATES("true") "]}",
 
     "{\"id\":\"_pb_users_auth_\",\"name\":\"users\",\"type\":\"auth\","
-    "\"listRule\":" SELF ",\"viewRule\":" SELF ",\"createRule\":\"\",\"updateRule\":" SELF
-    ",\"deleteRule\":" SELF ","
+    "\"listRule\":" SELF ",\"viewRule\":" SELF ",\"createRule\":\"\","
+    "\"updateRule\":" SELF ",\"deleteRule\":" SELF ","
     "\"oauth2\":{\"mappedFields\":{\"name\":\"name\",\"avatarURL\":\"avatar\"}},"
-    "\"fields\":[{\"type\":\"text\",\"name\":\"name\",\"max\":255},"
-    "{\"type\":\"file\",\"name\":\"avatar\",\"maxSelect\":1,\"mimeTypes\":"
-    "[\"image/jpeg\",\"image/png\",\"image/svg+xml\",\"image/gif\",\"image/webp\"]}," DATES(
-        "false") "]}",
+    "\"fields\":["
+        "{\"type\":\"text\",\"name\":\"name\",\"max\":255},"
+        "{\"type\":\"file\",\"name\":\"avatar\",\"maxSelect\":1,\"mimeTypes\":[\"image/jpeg\","
+        "\"image/png\",\"image/svg+xml\",\"image/gif\",\"image/webp\"]},"
+        DATES("false") "]}",
 };
 /* clang-format on */
 

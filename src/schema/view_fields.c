@@ -167,14 +167,10 @@ static void add_cast(Infer *in, Str type, Str name)
         FieldType field;
         bool only_int;
     } CASTS[] = {
-        {"real",    FIELD_NUMBER, false},
-        {"decimal", FIELD_NUMBER, false},
-        {"numeric", FIELD_NUMBER, false},
-        {"int",     FIELD_NUMBER, true },
-        {"integer", FIELD_NUMBER, true },
-        {"text",    FIELD_TEXT,   false},
-        {"bool",    FIELD_BOOL,   false},
-        {"boolean", FIELD_BOOL,   false},
+        {"real", FIELD_NUMBER, false},    {"decimal", FIELD_NUMBER, false},
+        {"numeric", FIELD_NUMBER, false}, {"int", FIELD_NUMBER, true},
+        {"integer", FIELD_NUMBER, true},  {"text", FIELD_TEXT, false},
+        {"bool", FIELD_BOOL, false},      {"boolean", FIELD_BOOL, false},
     };
     for (size_t i = 0; i < COUNT(CASTS); i++) {
         if (!str_eq_nocase(type, str_from(CASTS[i].type))) continue;

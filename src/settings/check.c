@@ -122,13 +122,7 @@ bool cron_valid(Str expression)
 {
     static const char *const MACROS[] = {"@yearly", "@annually", "@monthly", "@weekly",
                                          "@daily",  "@midnight", "@hourly"};
-    static const uint64_t LIMITS[5][2] = {
-        {0, 59},
-        {0, 23},
-        {1, 31},
-        {1, 12},
-        {0, 6 }
-    };
+    static const uint64_t LIMITS[5][2] = {{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 6}};
     for (size_t i = 0; i < COUNT(MACROS); i++) {
         if (str_eq(expression, str_from(MACROS[i]))) return true;
     }

@@ -2,7 +2,6 @@
  * part the server reads (api: operations §1.1). */
 #include "settings/settings_internal.h"
 
-/* clang-format off: JSON, laid out as JSON */
 #define S3                                                                                         \
     "{\"enabled\":false,\"bucket\":\"\",\"region\":\"\",\"endpoint\":\"\",\"accessKey\":\"\","     \
     "\"secret\":\"\",\"forcePathStyle\":false}"
@@ -33,7 +32,6 @@ static const char RULES[] =
     "{\"label\":\"/api/batch\",\"audience\":\"\",\"duration\":1,\"maxRequests\":3},"
     "{\"label\":\"/api/\",\"audience\":\"\",\"duration\":10,\"maxRequests\":300}"
     "]";
-/* clang-format on */
 
 static Json *parse_own(Arena *a, Str text)
 {

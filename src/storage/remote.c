@@ -146,10 +146,7 @@ void remote_info(const Storage *s, Arena *a, const S3Object *object, BlobInfo *i
 Error *remote_put(Storage *s, S3 *s3, Arena *a, Str key, int fd, Str memory, uint64_t size_bytes,
                   Str content_type, Str original_name)
 {
-    const S3Meta meta[] = {
-        {S(META_NAME),   original_name},
-        { S(META_MARK), remote_mark(s,            a)}
-    };
+    const S3Meta meta[] = {{S(META_NAME), original_name}, {S(META_MARK), remote_mark(s, a)}};
     S3Upload upload = {.memory = memory,
                        .from_fd = fd >= 0,
                        .fd = fd,

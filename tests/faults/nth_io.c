@@ -27,12 +27,12 @@ static const struct {
     unsigned kinds;
     bool no_space, for_ever;
 } MANNERS[] = {
-    {"any call, EIO",             FAULT_ANY,                         false, false},
-    {"writes, EIO",               FAULT_WRITE,                       false, false},
-    {"writes, disk full",         FAULT_WRITE,                       true,  false},
-    {"syncs",                     FAULT_SYNC,                        false, false},
-    {"writes, from then on full", FAULT_WRITE,                       true,  true },
-    {"everything from then on",   FAULT_ANY & ~(unsigned)FAULT_READ, false, true },
+    {"any call, EIO", FAULT_ANY, false, false},
+    {"writes, EIO", FAULT_WRITE, false, false},
+    {"writes, disk full", FAULT_WRITE, true, false},
+    {"syncs", FAULT_SYNC, false, false},
+    {"writes, from then on full", FAULT_WRITE, true, true},
+    {"everything from then on", FAULT_ANY & ~(unsigned)FAULT_READ, false, true},
 };
 
 typedef struct {

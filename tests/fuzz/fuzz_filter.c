@@ -239,18 +239,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) return 0;
 
     const AuthInfo *const CALLERS[] = {NULL, &world->user, &world->root, &world->user};
-    Question x = {
-        .w = world,
-        .way = (Way)(data[0] >> 2 & 3),
-        .text = {(const char *)data + 1, size - 1},
-        .info = { .context = S("default"),
-                 .method = S("GET"),
-                 .now_ms = 1704096000000,
-                 .auth = CALLERS[data[0] & 3],
-                 .body = world->body,
-                 .query = world->query,
-                 .headers = world->headers}
-    };
+    Question x = {.w = world,
+                  .way = (Way)(data[0] >> 2 & 3),
+                  .text = {(const char *)data + 1, size - 1},
+                  .info = {.context = S("default"),
+                           .method = S("GET"),
+                           .now_ms = 1704096000000,
+                           .auth = CALLERS[data[0] & 3],
+                           .body = world->body,
+                           .query = world->query,
+                           .headers = world->headers}};
     Arena *a = arena_create("fuzz", 64 << 20);
     bool faultless = check_places(&x, a);
     /* many joined tables take their time: that is not an error here */

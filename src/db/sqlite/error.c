@@ -33,18 +33,18 @@ static const struct {
     int status;
     Str message; /* empty: the status's own */
 } KINDS[] = {
-    [DB_ERROR_NONE] = {NULL,            500, STR_INIT("")                           },
-    [DB_ERROR_UNIQUE] = {CODE_UNIQUE,     500, STR_INIT("")                           },
-    [DB_ERROR_CONSTRAINT] = {CODE_CONSTRAINT, 500, STR_INIT("")                           },
-    [DB_ERROR_SYNTAX] = {CODE_SYNTAX,     500, STR_INIT("")                           },
-    [DB_ERROR_TOO_SLOW] = {CODE_TOO_SLOW,   503, STR_INIT("The query took too long.")   },
-    [DB_ERROR_BUSY] = {CODE_BUSY,       503, STR_INIT("")                           },
-    [DB_ERROR_DISK_FULL] = {CODE_DISK_FULL,  507, STR_INIT("")                           },
-    [DB_ERROR_IO] = {CODE_IO,         500, STR_INIT("")                           },
-    [DB_ERROR_CORRUPT] = {CODE_CORRUPT,    500, STR_INIT("")                           },
-    [DB_ERROR_READ_ONLY] = {CODE_READ_ONLY,  503,
-                       STR_INIT("The server does not accept changes at the moment.")},
-    [DB_ERROR_OTHER] = {CODE_OTHER,      500, STR_INIT("")                           },
+    [DB_ERROR_NONE] = {NULL, 500, STR_INIT("")},
+    [DB_ERROR_UNIQUE] = {CODE_UNIQUE, 500, STR_INIT("")},
+    [DB_ERROR_CONSTRAINT] = {CODE_CONSTRAINT, 500, STR_INIT("")},
+    [DB_ERROR_SYNTAX] = {CODE_SYNTAX, 500, STR_INIT("")},
+    [DB_ERROR_TOO_SLOW] = {CODE_TOO_SLOW, 503, STR_INIT("The query took too long.")},
+    [DB_ERROR_BUSY] = {CODE_BUSY, 503, STR_INIT("")},
+    [DB_ERROR_DISK_FULL] = {CODE_DISK_FULL, 507, STR_INIT("")},
+    [DB_ERROR_IO] = {CODE_IO, 500, STR_INIT("")},
+    [DB_ERROR_CORRUPT] = {CODE_CORRUPT, 500, STR_INIT("")},
+    [DB_ERROR_READ_ONLY] = {CODE_READ_ONLY, 503,
+                            STR_INIT("The server does not accept changes at the moment.")},
+    [DB_ERROR_OTHER] = {CODE_OTHER, 500, STR_INIT("")},
 };
 
 Error *db_error_new(Arena *a, DbErrorKind kind, Str raw, Str cause)

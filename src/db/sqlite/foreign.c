@@ -147,9 +147,7 @@ Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, int64_t *changed)
     sqlite3_set_authorizer(c->raw, on_authorize, NULL);
 
     /* A work that outgrows its arena must not leave by a jump. */
-    Foreign f = {
-        .tx = tx, .sql = sql, .rows = rows, .stmt = {.conn = c, .tx = tx}
-    };
+    Foreign f = {.tx = tx, .sql = sql, .rows = rows, .stmt = {.conn = c, .tx = tx}};
     err = arena_protect(tx->arena, statements_run, &f);
     sqlite3_finalize(f.stmt.raw);
 

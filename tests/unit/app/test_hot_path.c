@@ -89,12 +89,12 @@ static const struct {
     const char *name, *target;
     uint64_t each; /* transactions a request may take */
 } ROWS[] = {
-    {"caller, settings",         "/api/settings",                            0},
-    {"caller, health",           "/api/health",                              0},
-    {"schema",                   "/api/collections/meta/scaffolds",          0},
-    {"jobs",                     "/api/crons",                               0},
-    {"the record alone",         "/api/collections/users/records?perPage=1", 1},
-    {"the collection is cached", "/api/collections/users/auth-methods",      0},
+    {"caller, settings", "/api/settings", 0},
+    {"caller, health", "/api/health", 0},
+    {"schema", "/api/collections/meta/scaffolds", 0},
+    {"jobs", "/api/crons", 0},
+    {"the record alone", "/api/collections/users/records?perPage=1", 1},
+    {"the collection is cached", "/api/collections/users/auth-methods", 0},
 };
 
 static void nothing_is_looked_up_twice(void **state)

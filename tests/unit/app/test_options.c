@@ -22,35 +22,36 @@ static const struct {
 } LINES[] = {
     {"all",
      "serve --dir d --http 0.0.0.0:80 --public p --no-spa --origins x --threads 3 "
-     "--user u --log-level warn --log-format json --limit body_bytes=5M",                    NULL                                                  },
-    {"with equals signs",              "serve --dir=d --http=[::1]:0 --limit=uri_bytes=300", NULL                                                  },
-    {"flags before the command",       "--dir d superuser delete a@b.c",                     NULL                                                  },
-    {"a dash is a word",               "superuser upsert a@b.c -",                           NULL                                                  },
-    {"after two dashes all are words", "superuser upsert a@b.c -- --secret",                 NULL                                                  },
-    {"mistyped",                       "serve --hptp x",                                     "There is no flag --hptp. Did you mean --http?"       },
-    {"far off",                        "serve --zzzzzzzzzz",                                 "There is no flag --zzzzzzzzzz. See: croft help serve"},
-    {"no value",                       "serve --dir",                                        "--dir wants a value: --dir FOLDER"                   },
-    {"no port",                        "serve --http localhost",
-     "--http must be an address and a port such as 127.0.0.1:8090, not \"localhost\"."                                                             },
-    {"port too big",                   "serve --http 1.2.3.4:65536",
-     "--http must be an address and a port such as 127.0.0.1:8090, not \"1.2.3.4:65536\"."                                                         },
-    {"threads",                        "serve --threads 0",                                  "--threads must be a number from 1 to 64, not \"0\"." },
-    {"level",                          "serve --log-level loud",
-     "--log-level must be debug, info, warn or error, not \"loud\"."                                                                               },
-    {"a switch with no",               "serve --no-dir x",                                   "There is no flag --no-dir. Did you mean --dir?"      },
-    {"a command's own flag",           "import pocketbase d --force",                        NULL                                                  },
-    {"before the command",             "--out=x types",                                      NULL                                                  },
-    {"without its value",              "types --out",                                        "--out wants a value: --out FILE"                     },
-    {"of another command",             "serve --force",
-     "--force is no flag of \"croft serve\". See: croft help serve"                                                                                },
-    {"limit",                          "serve --limit body_byte=1",
-     "There is no limit \"body_byte\". Did you mean body_bytes?"                                                                                   },
-    {"limit without value",            "serve --limit body_bytes",
-     "--limit wants name=value, not \"body_bytes\"."                                                                                               },
-    {"limit out of range",             "serve --limit header_fields=1",
-     "--limit header_fields must be a number from 8 to 10000."                                                                                     },
-    {"limit of other unit",            "serve --limit header_timeout_ms=1M",
-     "--limit header_timeout_ms must be a number from 100 to 86400000."                                                                            },
+     "--user u --log-level warn --log-format json --limit body_bytes=5M",
+     NULL},
+    {"with equals signs", "serve --dir=d --http=[::1]:0 --limit=uri_bytes=300", NULL},
+    {"flags before the command", "--dir d superuser delete a@b.c", NULL},
+    {"a dash is a word", "superuser upsert a@b.c -", NULL},
+    {"after two dashes all are words", "superuser upsert a@b.c -- --secret", NULL},
+    {"mistyped", "serve --hptp x", "There is no flag --hptp. Did you mean --http?"},
+    {"far off", "serve --zzzzzzzzzz", "There is no flag --zzzzzzzzzz. See: croft help serve"},
+    {"no value", "serve --dir", "--dir wants a value: --dir FOLDER"},
+    {"no port", "serve --http localhost",
+     "--http must be an address and a port such as 127.0.0.1:8090, not \"localhost\"."},
+    {"port too big", "serve --http 1.2.3.4:65536",
+     "--http must be an address and a port such as 127.0.0.1:8090, not \"1.2.3.4:65536\"."},
+    {"threads", "serve --threads 0", "--threads must be a number from 1 to 64, not \"0\"."},
+    {"level", "serve --log-level loud",
+     "--log-level must be debug, info, warn or error, not \"loud\"."},
+    {"a switch with no", "serve --no-dir x", "There is no flag --no-dir. Did you mean --dir?"},
+    {"a command's own flag", "import pocketbase d --force", NULL},
+    {"before the command", "--out=x types", NULL},
+    {"without its value", "types --out", "--out wants a value: --out FILE"},
+    {"of another command", "serve --force",
+     "--force is no flag of \"croft serve\". See: croft help serve"},
+    {"limit", "serve --limit body_byte=1",
+     "There is no limit \"body_byte\". Did you mean body_bytes?"},
+    {"limit without value", "serve --limit body_bytes",
+     "--limit wants name=value, not \"body_bytes\"."},
+    {"limit out of range", "serve --limit header_fields=1",
+     "--limit header_fields must be a number from 8 to 10000."},
+    {"limit of other unit", "serve --limit header_timeout_ms=1M",
+     "--limit header_timeout_ms must be a number from 100 to 86400000."},
 };
 
 static void reads_command_lines(void **state)
@@ -135,16 +136,8 @@ static void backs_off(void **state)
     static const struct {
         unsigned deaths;
         uint64_t wait_ms;
-    } ROWS[] = {
-        {0,    0    },
-        {1,    0    },
-        {4,    0    },
-        {5,    1000 },
-        {6,    2000 },
-        {9,    16000},
-        {10,   30000},
-        {1000, 30000}
-    };
+    } ROWS[] = {{0, 0},    {1, 0},     {4, 0},      {5, 1000},
+                {6, 2000}, {9, 16000}, {10, 30000}, {1000, 30000}};
     for (size_t i = 0; i < COUNT(ROWS); i++)
         check_int("wait", supervisor_backoff_ms(ROWS[i].deaths), ROWS[i].wait_ms);
 }

@@ -9,15 +9,15 @@ static const struct {
     uint64_t done, total, elapsed_ms;
     const char *text;
 } LINES[] = {
-    {"half",              PROGRESS_BYTES, 500000000,  1000000000, 10000, " 50 %  500.0 MB of 1.0 GB  10 s left"},
-    {"too early to tell", PROGRESS_COUNT, 1,          1000,       100,   "  0 %  1 of 1,000"                   },
-    {"minutes",           PROGRESS_COUNT, 1,          1001,       60000, "  0 %  1 of 1,001  1000 min left"    },
-    {"done",              PROGRESS_COUNT, 7,          7,          60000, "100 %  7 of 7"                       },
-    {"grew meanwhile",    PROGRESS_COUNT, 8,          7,          60000, "100 %  8 of 7"                       },
-    {"nobody knows",      PROGRESS_BYTES, 999,        0,          60000, "999 bytes"                           },
-    {"nothing to count",  PROGRESS_COUNT, 0,          0,          0,     ""                                    },
-    {"just below a unit", PROGRESS_BYTES, 999960,     0,          0,     "1.0 MB"                              },
-    {"all there is",      PROGRESS_BYTES, UINT64_MAX, UINT64_MAX, 0,     "100 %  18446.7 PB of 18446.7 PB"     },
+    {"half", PROGRESS_BYTES, 500000000, 1000000000, 10000, " 50 %  500.0 MB of 1.0 GB  10 s left"},
+    {"too early to tell", PROGRESS_COUNT, 1, 1000, 100, "  0 %  1 of 1,000"},
+    {"minutes", PROGRESS_COUNT, 1, 1001, 60000, "  0 %  1 of 1,001  1000 min left"},
+    {"done", PROGRESS_COUNT, 7, 7, 60000, "100 %  7 of 7"},
+    {"grew meanwhile", PROGRESS_COUNT, 8, 7, 60000, "100 %  8 of 7"},
+    {"nobody knows", PROGRESS_BYTES, 999, 0, 60000, "999 bytes"},
+    {"nothing to count", PROGRESS_COUNT, 0, 0, 0, ""},
+    {"just below a unit", PROGRESS_BYTES, 999960, 0, 0, "1.0 MB"},
+    {"all there is", PROGRESS_BYTES, UINT64_MAX, UINT64_MAX, 0, "100 %  18446.7 PB of 18446.7 PB"},
 };
 
 static void says_how_far(void **state)

@@ -56,23 +56,23 @@ static void commands_say_what_they_did(void **state)
     static const struct {
         const char *line, *said;
     } STEPS[] = {
-        {"create a@example.com first-password", "Made the superuser a@example.com."               },
+        {"create a@example.com first-password", "Made the superuser a@example.com."},
         {"create a@example.com first-password",
          "There is a superuser with this e-mail already. Use update or upsert to set another "
-         "password."                                                                              },
+         "password."},
         {"update b@example.com first-password",
-         "There is no superuser with this e-mail. Use create or upsert to add one."               },
-        {"delete a@example.com",                "You can't delete the only existing superuser."   },
-        {"upsert b@example.com other-password", "Made the superuser b@example.com."               },
+         "There is no superuser with this e-mail. Use create or upsert to add one."},
+        {"delete a@example.com", "You can't delete the only existing superuser."},
+        {"upsert b@example.com other-password", "Made the superuser b@example.com."},
         {"upsert b@example.com third-password",
-         "Set a new password for b@example.com; all its sessions are ended."                      },
-        {"delete a@example.com",                "Deleted the superuser a@example.com."            },
-        {"delete a@example.com",                "There was no superuser a@example.com."           },
-        {"ips 10.0.0.0/8",                      "Superusers are let in from these addresses only."},
-        {"ips",                                 "Superusers are let in from any address."         },
-        {"create a@example.com",                "Usage: croft superuser create EMAIL PASSWORD"    },
-        {"fly",                                 "Usage: croft superuser create|update|upsert|delete|otp|ips …  (see: croft help "
-                "superuser)"                                                       },
+         "Set a new password for b@example.com; all its sessions are ended."},
+        {"delete a@example.com", "Deleted the superuser a@example.com."},
+        {"delete a@example.com", "There was no superuser a@example.com."},
+        {"ips 10.0.0.0/8", "Superusers are let in from these addresses only."},
+        {"ips", "Superusers are let in from any address."},
+        {"create a@example.com", "Usage: croft superuser create EMAIL PASSWORD"},
+        {"fly", "Usage: croft superuser create|update|upsert|delete|otp|ips …  (see: croft help "
+                "superuser)"},
     };
     for (size_t i = 0; i < COUNT(STEPS); i++)
         check_str(STEPS[i].line, command(f, STEPS[i].line), STEPS[i].said);

@@ -30,12 +30,7 @@ static void ten_tries_then_growing_waits(void **state)
     static const struct {
         const char *name;
         uint64_t wait_ms; /* after the block began */
-    } STEPS[] = {
-        {"first",  60000 },
-        {"second", 120000},
-        {"third",  240000},
-        {"fourth", 480000}
-    };
+    } STEPS[] = {{"first", 60000}, {"second", 120000}, {"third", 240000}, {"fourth", 480000}};
     uint64_t now = START;
     for (size_t i = 0; i < COUNT(STEPS); i++) {
         check_int(STEPS[i].name, failures_until_refused(t, S("a"), S("1.1.1.1"), now), 10);

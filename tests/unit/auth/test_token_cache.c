@@ -5,13 +5,11 @@
 
 static CachedCaller caller(Str token, Str id)
 {
-    return (CachedCaller){
-        .token = token,
-        .expires_at_unix = 1,
-        .auth_version = 2,
-        .schema_version = 3,
-        .auth = {.id = id, .email = S("a@b.c")}
-    };
+    return (CachedCaller){.token = token,
+                          .expires_at_unix = 1,
+                          .auth_version = 2,
+                          .schema_version = 3,
+                          .auth = {.id = id, .email = S("a@b.c")}};
 }
 
 static void keeps_copies(void **state)

@@ -12,13 +12,13 @@ static void counts_within_a_window(void **state)
         uint64_t key, now_ms;
         bool fits;
     } STEPS[] = {
-        {"first",                               7,    100,  true },
-        {"second",                              7,    1099, true },
-        {"third is too many",                   7,    1099, false},
-        {"another key",                         1001, 1099, true },
-        {"the window ends 1 s after the first", 7,    1100, true },
-        {"and counts anew",                     7,    1200, true },
-        {"to two",                              7,    1300, false},
+        {"first", 7, 100, true},
+        {"second", 7, 1099, true},
+        {"third is too many", 7, 1099, false},
+        {"another key", 1001, 1099, true},
+        {"the window ends 1 s after the first", 7, 1100, true},
+        {"and counts anew", 7, 1200, true},
+        {"to two", 7, 1300, false},
     };
     for (size_t i = 0; i < COUNT(STEPS); i++)
         check_bool(STEPS[i].name, windows_take(w, STEPS[i].key, 2, 1000, STEPS[i].now_ms),

@@ -6,14 +6,14 @@
 static const struct {
     const char *name, *app, *prefix, *expected;
 } DEFAULTS[] = {
-    {"plain",             "Acme",                                                   "pb_backup_",       "pb_backup_acme_20260102030405.zip"         },
-    {"words",             "My Site, again!",                                        "pb_backup_",       "pb_backup_my_site_again_20260102030405.zip"},
-    {"camel case",        "cornerShop",                                             "@auto_pb_backup_",
-     "@auto_pb_backup_corner_shop_20260102030405.zip"                                                                                               },
-    {"capitals",          "ACME",                                                   "pb_backup_",       "pb_backup_acme_20260102030405.zip"         },
-    {"no letters",        "\xc3\xa9\xc3\xa9",                                       "pb_backup_",       "pb_backup_20260102030405.zip"              },
+    {"plain", "Acme", "pb_backup_", "pb_backup_acme_20260102030405.zip"},
+    {"words", "My Site, again!", "pb_backup_", "pb_backup_my_site_again_20260102030405.zip"},
+    {"camel case", "cornerShop", "@auto_pb_backup_",
+     "@auto_pb_backup_corner_shop_20260102030405.zip"},
+    {"capitals", "ACME", "pb_backup_", "pb_backup_acme_20260102030405.zip"},
+    {"no letters", "\xc3\xa9\xc3\xa9", "pb_backup_", "pb_backup_20260102030405.zip"},
     {"longer than fifty", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffff", "pb_backup_",
-     "pb_backup_aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee_20260102030405.zip"                                                              },
+     "pb_backup_aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee_20260102030405.zip"},
 };
 
 static void default_names(void **state)
@@ -29,16 +29,16 @@ static void default_names(void **state)
 static const struct {
     const char *name, *code;
 } GIVEN[] = {
-    {"a.zip",       NULL                      },
-    {"a-b_9.zip",   NULL                      },
-    {".zip",        "validation_match_invalid"},
-    {"a.zip.zip",   "validation_match_invalid"},
-    {"A.zip",       "validation_match_invalid"},
-    {"a b.zip",     "validation_match_invalid"},
-    {"../a.zip",    "validation_match_invalid"},
+    {"a.zip", NULL},
+    {"a-b_9.zip", NULL},
+    {".zip", "validation_match_invalid"},
+    {"a.zip.zip", "validation_match_invalid"},
+    {"A.zip", "validation_match_invalid"},
+    {"a b.zip", "validation_match_invalid"},
+    {"../a.zip", "validation_match_invalid"},
     {"@auto_x.zip", "validation_match_invalid"},
-    {"a.ZIP",       "validation_match_invalid"},
-    {"zip",         "validation_match_invalid"},
+    {"a.ZIP", "validation_match_invalid"},
+    {"zip", "validation_match_invalid"},
 };
 
 static void given_names(void **state)
@@ -59,19 +59,10 @@ static const struct {
     const char *key;
     bool good;
 } KEYS[] = {
-    {"x.zip",          true },
-    {"Von Hand 1.zip", true },
-    {"\xc3\xa9.zip",   true },
-    {"@auto_x.zip",    true },
-    {"",               false},
-    {".x.zip",         false},
-    {"..",             false},
-    {"a/b.zip",        false},
-    {"a\\b.zip",       false},
-    {"a\nb.zip",       false},
-    {"\xff.zip",       false},
-    {"x.zip.attrs",    false},
-    {"progress",       false},
+    {"x.zip", true},     {"Von Hand 1.zip", true}, {"\xc3\xa9.zip", true}, {"@auto_x.zip", true},
+    {"", false},         {".x.zip", false},        {"..", false},          {"a/b.zip", false},
+    {"a\\b.zip", false}, {"a\nb.zip", false},      {"\xff.zip", false},    {"x.zip.attrs", false},
+    {"progress", false},
 };
 
 static void keys(void **state)
@@ -85,19 +76,19 @@ static const struct {
     const char *name;
     bool good;
 } ENTRIES[] = {
-    {"data.db",                                                           true },
-    {"storage/c/r/x.txt",                                                 true },
-    {"...",                                                               true },
-    {"",                                                                  false},
-    {"/etc/passwd",                                                       false},
-    {"../x",                                                              false},
-    {"a/../../x",                                                         false},
-    {"a/./b",                                                             false},
-    {"a//b",                                                              false},
-    {"a/",                                                                false},
-    {"a\\..\\b",                                                          false},
-    {"a\tb",                                                              false},
-    {"\xc3",                                                              false},
+    {"data.db", true},
+    {"storage/c/r/x.txt", true},
+    {"...", true},
+    {"", false},
+    {"/etc/passwd", false},
+    {"../x", false},
+    {"a/../../x", false},
+    {"a/./b", false},
+    {"a//b", false},
+    {"a/", false},
+    {"a\\..\\b", false},
+    {"a\tb", false},
+    {"\xc3", false},
     {"a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/a/b/c/d/e/f/g", false},
 };
 

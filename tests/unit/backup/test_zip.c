@@ -269,25 +269,25 @@ static void what_a_parser_says_is_not_believed(void **state)
         Told told[3];
         const char *why;
     } CASES[] = {
-        {"hangs up",             {{{.kind = ZIP_ENTRY, .size = 1}, "data.db"}},                     "brought its reader down"},
-        {"unknown kind",         {{{.kind = 99}, ""}},                                              "nonsense"               },
-        {"too long",             {{{.kind = ZIP_DATA, .len = ZIP_PIECE_MAX + 1}, NULL}},            "nonsense"               },
-        {"outside",              {{{.kind = ZIP_ENTRY}, "../../slipped"}},                          "outside"                },
-        {"absolute",             {{{.kind = ZIP_ENTRY}, "/tmp/slipped"}},                           "outside"                },
-        {"content first",        {{{.kind = ZIP_DATA}, "x"}},                                       "no name"                },
+        {"hangs up", {{{.kind = ZIP_ENTRY, .size = 1}, "data.db"}}, "brought its reader down"},
+        {"unknown kind", {{{.kind = 99}, ""}}, "nonsense"},
+        {"too long", {{{.kind = ZIP_DATA, .len = ZIP_PIECE_MAX + 1}, NULL}}, "nonsense"},
+        {"outside", {{{.kind = ZIP_ENTRY}, "../../slipped"}}, "outside"},
+        {"absolute", {{{.kind = ZIP_ENTRY}, "/tmp/slipped"}}, "outside"},
+        {"content first", {{{.kind = ZIP_DATA}, "x"}}, "no name"},
         {"more than declared",
          {{{.kind = ZIP_ENTRY, .size = 2}, "data.db"}, {{.kind = ZIP_DATA}, "xxx"}},
-         "larger than it says"                                                                                               },
+         "larger than it says"},
         {"less than declared",
          {{{.kind = ZIP_ENTRY, .size = 2}, "data.db"}, {{.kind = ZIP_DATA}, "x"}, {{ZIP_END}, ""}},
-         "shorter than it says"                                                                                              },
+         "shorter than it says"},
         {"twice",
          {{{.kind = ZIP_ENTRY}, "a"}, {{.kind = ZIP_ENTRY}, "a"}, {{ZIP_END}, ""}},
-         "in it twice"                                                                                                       },
+         "in it twice"},
         {"sizes that wrap",
          {{{.kind = ZIP_ENTRY, .size = UINT64_MAX}, "a"}, {{ZIP_END}, ""}},
-         "claims more"                                                                                                       },
-        {"words for a terminal", {{{.kind = ZIP_FAILED}, "\033[2Jgone"}},                           "?[2Jgone"               },
+         "claims more"},
+        {"words for a terminal", {{{.kind = ZIP_FAILED}, "\033[2Jgone"}}, "?[2Jgone"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         size_t count = 0;
@@ -351,22 +351,22 @@ static const struct {
     Entry entries[4];
     const char *says; /* part of the message; NULL: good */
 } FOREIGN[] = {
-    {"plain",        {{"data.db", "x", AE_IFREG, NULL}, {"storage/", "", AE_IFDIR, NULL}}, NULL        },
-    {"slip",         {{"data.db", "x", AE_IFREG, NULL}, {"../x", "x", AE_IFREG, NULL}},    "outside"   },
+    {"plain", {{"data.db", "x", AE_IFREG, NULL}, {"storage/", "", AE_IFDIR, NULL}}, NULL},
+    {"slip", {{"data.db", "x", AE_IFREG, NULL}, {"../x", "x", AE_IFREG, NULL}}, "outside"},
     {"slip inside",
      {{"data.db", "x", AE_IFREG, NULL}, {"a/../../x", "x", AE_IFREG, NULL}},
-     "outside"                                                                                         },
-    {"absolute",     {{"data.db", "x", AE_IFREG, NULL}, {"/tmp/x", "x", AE_IFREG, NULL}},  "outside"   },
-    {"backslash",    {{"data.db", "x", AE_IFREG, NULL}, {"..\\x", "x", AE_IFREG, NULL}},   "outside"   },
-    {"link",         {{"data.db", "x", AE_IFREG, NULL}, {"a", "", AE_IFLNK, "/etc"}},      "neither"   },
-    {"no database",  {{"readme", "x", AE_IFREG, NULL}},                                    "no data.db"},
-    {"twice",        {{"data.db", "x", AE_IFREG, NULL}, {"data.db", "y", AE_IFREG, NULL}}, "twice"     },
+     "outside"},
+    {"absolute", {{"data.db", "x", AE_IFREG, NULL}, {"/tmp/x", "x", AE_IFREG, NULL}}, "outside"},
+    {"backslash", {{"data.db", "x", AE_IFREG, NULL}, {"..\\x", "x", AE_IFREG, NULL}}, "outside"},
+    {"link", {{"data.db", "x", AE_IFREG, NULL}, {"a", "", AE_IFLNK, "/etc"}}, "neither"},
+    {"no database", {{"readme", "x", AE_IFREG, NULL}}, "no data.db"},
+    {"twice", {{"data.db", "x", AE_IFREG, NULL}, {"data.db", "y", AE_IFREG, NULL}}, "twice"},
     {"file, folder",
      {{"data.db", "x", AE_IFREG, NULL}, {"data.db/y", "y", AE_IFREG, NULL}},
-     "twice"                                                                                           },
+     "twice"},
     {"bad sums",
      {{"data.db", "x", AE_IFREG, NULL}, {ZIP_SUMS, "0  data.db\n", AE_IFREG, NULL}},
-     "checksums"                                                                                       },
+     "checksums"},
 };
 
 static void foreign_make(Fixture *f, const Entry *entries)
@@ -416,7 +416,7 @@ static void a_bomb_is_refused_before_it_is_unpacked(void **state)
     Fixture *f = *state;
     static const Entry ONE[] = {
         {"data.db", "xxxxxxxxxxxxxxxxxxxx", AE_IFREG, NULL},
-        {NULL,      NULL,                   0,        NULL},
+        {NULL, NULL, 0, NULL},
     };
     foreign_make(f, ONE);
     int fd = open(path_of(f, "f.zip"), O_RDWR);

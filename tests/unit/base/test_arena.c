@@ -185,13 +185,13 @@ static const struct {
     Error *(*work)(void *arg);
     int status;
 } LIMIT_CASES[] = {
-    {"many small ones",         take_too_much,    500},
-    {"a huge one",              take_huge,        500},
+    {"many small ones", take_too_much, 500},
+    {"a huge one", take_huge, 500},
     {"overflow of the product", take_overflowing, 500},
-    {"one beyond the limit",    take_one_large,   500},
-    {"growing",                 extend_too_much,  500},
-    {"within",                  take_little,      0  },
-    {"an error of its own",     not_found,        404},
+    {"one beyond the limit", take_one_large, 500},
+    {"growing", extend_too_much, 500},
+    {"within", take_little, 0},
+    {"an error of its own", not_found, 404},
 };
 
 static void outgrowing_ends_the_work(void **state)

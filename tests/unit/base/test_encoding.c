@@ -12,21 +12,21 @@ static void percent(void **state)
         bool plus;
         const char *decoded; /* NULL = refused */
     } CASES[] = {
-        {"",          false, ""   },
-        {"abc",       false, "abc"},
-        {"a%20b",     false, "a b"},
+        {"", false, ""},
+        {"abc", false, "abc"},
+        {"a%20b", false, "a b"},
         {"%41%4a%4A", false, "AJJ"},
-        {"a+b",       false, "a+b"},
-        {"a+b",       true,  "a b"},
-        {"%2B+",      true,  "+ " },
-        {"%",         false, NULL },
-        {"%4",        false, NULL },
-        {"%4g",       false, NULL },
-        {"%%41",      false, NULL },
-        {"100%",      false, NULL },
+        {"a+b", false, "a+b"},
+        {"a+b", true, "a b"},
+        {"%2B+", true, "+ "},
+        {"%", false, NULL},
+        {"%4", false, NULL},
+        {"%4g", false, NULL},
+        {"%%41", false, NULL},
+        {"100%", false, NULL},
         {"%E4%BD%A0", false, "你"},
-        {"%2525",     false, "%25"},
-        {"%-1",       false, NULL },
+        {"%2525", false, "%25"},
+        {"%-1", false, NULL},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         Str out;
@@ -49,12 +49,12 @@ static void base64_of_rfc_4648(void **state)
     static const struct {
         const char *bytes, *text;
     } CASES[] = {
-        {"",       ""        },
-        {"f",      "Zg=="    },
-        {"fo",     "Zm8="    },
-        {"foo",    "Zm9v"    },
-        {"foob",   "Zm9vYg=="},
-        {"fooba",  "Zm9vYmE="},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
         {"foobar", "Zm9vYmFy"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {

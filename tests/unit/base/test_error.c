@@ -108,14 +108,14 @@ static void sentences(void **state)
         const char *text, *sentence;
     } CASES[] = {
         {"cannot be blank", "Cannot be blank."},
-        {"Done.",           "Done."           },
-        {"done!",           "Done!"           },
-        {" why? ",          "Why?"            },
-        {"",                ""                },
-        {"  ",              ""                },
-        {"über",           "über."          },
-        {"x",               "X."              },
-        {"1 is odd",        "1 is odd."       },
+        {"Done.", "Done."},
+        {"done!", "Done!"},
+        {" why? ", "Why?"},
+        {"", ""},
+        {"  ", ""},
+        {"über", "über."},
+        {"x", "X."},
+        {"1 is odd", "1 is odd."},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         check_str(CASES[i].text, error_sentence(*state, str_from(CASES[i].text)),

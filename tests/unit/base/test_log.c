@@ -35,15 +35,16 @@ static Str capture_end(Arena *a)
 static const struct {
     const char *value, *text, *json;
 } VALUES[] = {
-    {"plain",           "v=\"plain\"",            "\"v\":\"plain\""             },
-    {"",                "v=\"\"",                 "\"v\":\"\""                  },
-    {"a\nERROR forged", "v=\"a\\nERROR forged\"", "\"v\":\"a\\nERROR forged\""  },
-    {"q\"\\t\t",        "v=\"q\\\"\\\\t\\t\"",    "\"v\":\"q\\\"\\\\t\\t\""     },
-    {"\x1b[31m\x7f",    "v=\"\\x1b[31m\\x7f\"",   "\"v\":\"\\u001b[31m\\u007f\""},
-    {"ö你",           "v=\"ö你\"",            "\"v\":\"ö你\""             },
-    {"\xff\xc3",        "v=\"\\xff\\xc3\"",       "\"v\":\"\\ufffd\\ufffd\""    },
+    {"plain", "v=\"plain\"", "\"v\":\"plain\""},
+    {"", "v=\"\"", "\"v\":\"\""},
+    {"a\nERROR forged", "v=\"a\\nERROR forged\"", "\"v\":\"a\\nERROR forged\""},
+    {"q\"\\t\t", "v=\"q\\\"\\\\t\\t\"", "\"v\":\"q\\\"\\\\t\\t\""},
+    {"\x1b[31m\x7f", "v=\"\\x1b[31m\\x7f\"", "\"v\":\"\\u001b[31m\\u007f\""},
+    {"ö你", "v=\"ö你\"", "\"v\":\"ö你\""},
+    {"\xff\xc3", "v=\"\\xff\\xc3\"", "\"v\":\"\\ufffd\\ufffd\""},
     {"\xc2\x9b"
-     "31m",        "v=\"\\u009b31m\"",       "\"v\":\"\\u009b31m\""        },
+     "31m",
+     "v=\"\\u009b31m\"", "\"v\":\"\\u009b31m\""},
 };
 
 static void values_are_quoted(void **state)

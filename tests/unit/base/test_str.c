@@ -36,13 +36,8 @@ static void finds(void **state)
         const char *text, *needle;
         ptrdiff_t at;
     } CASES[] = {
-        {"abcabc", "ca",  2 },
-        {"abc",    "",    0 },
-        {"",       "",    0 },
-        {"",       "a",   -1},
-        {"ab",     "abc", -1},
-        {"abc",    "c",   2 },
-        {"aab",    "ab",  1 },
+        {"abcabc", "ca", 2}, {"abc", "", 0},  {"", "", 0},      {"", "a", -1},
+        {"ab", "abc", -1},   {"abc", "c", 2}, {"aab", "ab", 1},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         check_int(CASES[i].needle, str_find(str_from(CASES[i].text), str_from(CASES[i].needle)),
@@ -76,12 +71,8 @@ static void splits(void **state)
         const char *text;
         const char *pieces[5];
     } CASES[] = {
-        {"a,b,c", {"a", "b", "c"}},
-        {"a",     {"a"}          },
-        {"",      {""}           },
-        {",",     {"", ""}       },
-        {"a,,b",  {"a", "", "b"} },
-        {"a,",    {"a", ""}      },
+        {"a,b,c", {"a", "b", "c"}}, {"a", {"a"}},      {"", {""}}, {",", {"", ""}},
+        {"a,,b", {"a", "", "b"}},   {"a,", {"a", ""}},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         Str rest = str_from(CASES[i].text);

@@ -9,18 +9,18 @@ static const struct {
     const char *names; /* NULL: refused with 400 */
     int64_t total;
 } CASES[] = {
-    {"",                               "",                 1, 30, false, "_mfas,_otps,_externalAuths,_authOrigins,_superusers,users", 6 },
-    {"",                               "-name",            1, 2,  false, "users,_superusers",                                         6 },
-    {"",                               "name",             2, 4,  false, "_superusers,users",                                         6 },
-    {"",                               "name",             9, 4,  false, "",                                                          6 },
-    {"type = 'auth'",                  "name",             1, 30, false, "_superusers,users",                                         2 },
-    {"system = false",                 "",                 1, 30, false, "users",                                                     1 },
-    {"name ~ 'auth' && system = true", "name",             1, 30, true,  "_authOrigins,_externalAuths",                               -1},
-    {"id = '_pb_users_auth_'",         "-created,updated", 1, 30, false, "users",                                                     1 },
-    {"fields != ''",                   "",                 1, 30, false, NULL,                                                        0 },
-    {"options != ''",                  "",                 1, 30, false, NULL,                                                        0 },
-    {"",                               "listRule",         1, 30, false, NULL,                                                        0 },
-    {"name =",                         "",                 1, 30, false, NULL,                                                        0 },
+    {"", "", 1, 30, false, "_mfas,_otps,_externalAuths,_authOrigins,_superusers,users", 6},
+    {"", "-name", 1, 2, false, "users,_superusers", 6},
+    {"", "name", 2, 4, false, "_superusers,users", 6},
+    {"", "name", 9, 4, false, "", 6},
+    {"type = 'auth'", "name", 1, 30, false, "_superusers,users", 2},
+    {"system = false", "", 1, 30, false, "users", 1},
+    {"name ~ 'auth' && system = true", "name", 1, 30, true, "_authOrigins,_externalAuths", -1},
+    {"id = '_pb_users_auth_'", "-created,updated", 1, 30, false, "users", 1},
+    {"fields != ''", "", 1, 30, false, NULL, 0},
+    {"options != ''", "", 1, 30, false, NULL, 0},
+    {"", "listRule", 1, 30, false, NULL, 0},
+    {"name =", "", 1, 30, false, NULL, 0},
 };
 
 static Str names_of(Arena *a, const Json *page)

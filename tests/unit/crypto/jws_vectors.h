@@ -3,7 +3,6 @@
 #ifndef CROFT_JWS_VECTORS_H
 #define CROFT_JWS_VECTORS_H
 
-// clang-format off: long texts
 #define JWS_KEYS                                                                                   \
     "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"uuukInitvBMcQEh2Ye3-cBX5R2QryWT5inKSZ4gxaMB-mqpUVOdE"     \
     "clVdRCq832oDcsTBBFRiDYjqTZSqT0LfoZTKMPC5b8s7vlDkqC02TX25Iss2iSYBzKvzej2joHx-Nu2X8yBCosQA"     \
@@ -53,6 +52,5 @@
 #define JWS_HMAC                                                                                   \
     "eyJhbGciOiJIUzI1NiIsImtpZCI6InJzYSJ9.eyJzdWIiOiJhbm4iLCJhdWQiOiJhcHAifQ.pNItkUl52F1gL4Ff"     \
     "USwgod2ctXy99mtm-R4Qq-kaAQo"
-// clang-format on
 
 #endif

@@ -10,10 +10,10 @@
 static const struct {
     const char *text, *digest;
 } SHA_CASES[] = {
-    {"",                                                         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-    {"abc",                                                      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
     {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-     "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"                                                            },
+     "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
 };
 
 static void sha256_gives_the_published_digests(void **state)
@@ -35,17 +35,17 @@ static const struct {
 } HMAC_CASES[] = {
     {"rfc 4231 1",
      STR_INIT("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"),
-     STR_INIT("Hi There"),                                                                                                                   "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
-    {"rfc 4231 2", STR_INIT("Jefe"),                                                               STR_INIT("what do ya want for nothing?"),
-     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"                                                                                                                                        },
+     STR_INIT("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+    {"rfc 4231 2", STR_INIT("Jefe"), STR_INIT("what do ya want for nothing?"),
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
     {"rfc 4231 6",
      {LONG_KEY, sizeof(LONG_KEY)},
      STR_INIT("Test Using Larger Than Block-Size Key - Hash Key First"),
-     "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"                                                                                                                                        },
+     "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
     {"no key",
      {NULL, 0},
      {NULL, 0},
-     "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"                                                                                                                                        },
+     "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
 };
 
 static void check_hmacs(Arena *a)
@@ -98,7 +98,7 @@ static void md5_gives_the_published_digests(void **state)
     static const struct {
         const char *text, *hex;
     } CASES[] = {
-        {"",               "d41d8cd98f00b204e9800998ecf8427e"},
+        {"", "d41d8cd98f00b204e9800998ecf8427e"},
         {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {

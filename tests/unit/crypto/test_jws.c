@@ -15,20 +15,20 @@ static const struct {
     const char *name, *token;
     bool good;
 } TOKENS[] = {
-    {"RS256",               JWS_RSA,          true },
-    {"RS512",               JWS_RSA512,       true },
-    {"ES256",               JWS_P256,         true },
-    {"ES384",               JWS_P384,         true },
-    {"EdDSA",               JWS_ED,           true },
-    {"1024 bits",           JWS_WEAK,         false},
-    {"alg none",            JWS_NONE,         false},
-    {"HMAC by public key",  JWS_HMAC,         false},
-    {"empty",               "",               false},
-    {"two parts",           "e30.e30",        false},
-    {"four parts",          JWS_ED ".x",      false},
-    {"a header of nothing", "e30.e30.AAAA",   false},
-    {"not base64url",       "e30.e30.!!!!",   false},
-    {"not JSON",            "AAAA.AAAA.AAAA", false},
+    {"RS256", JWS_RSA, true},
+    {"RS512", JWS_RSA512, true},
+    {"ES256", JWS_P256, true},
+    {"ES384", JWS_P384, true},
+    {"EdDSA", JWS_ED, true},
+    {"1024 bits", JWS_WEAK, false},
+    {"alg none", JWS_NONE, false},
+    {"HMAC by public key", JWS_HMAC, false},
+    {"empty", "", false},
+    {"two parts", "e30.e30", false},
+    {"four parts", JWS_ED ".x", false},
+    {"a header of nothing", "e30.e30.AAAA", false},
+    {"not base64url", "e30.e30.!!!!", false},
+    {"not JSON", "AAAA.AAAA.AAAA", false},
 };
 
 static void tokens_hold_or_not(void **state)
@@ -69,15 +69,15 @@ static const struct {
     const char *name, *key, *value; /* set on the Ed25519 key; NULL removes */
     bool good;
 } KEY_CASES[] = {
-    {"names the algorithm",     "alg", "EdDSA",  true },
-    {"names another algorithm", "alg", "ES256",  false},
-    {"for signatures",          "use", "sig",    true },
-    {"for encryption",          "use", "enc",    false},
-    {"another name",            "kid", "other",  false},
-    {"another kind",            "kty", "EC",     false},
-    {"another curve",           "crv", "X25519", false},
-    {"no key in it",            "x",   NULL,     false},
-    {"a short key",             "x",   "AAAA",   false},
+    {"names the algorithm", "alg", "EdDSA", true},
+    {"names another algorithm", "alg", "ES256", false},
+    {"for signatures", "use", "sig", true},
+    {"for encryption", "use", "enc", false},
+    {"another name", "kid", "other", false},
+    {"another kind", "kty", "EC", false},
+    {"another curve", "crv", "X25519", false},
+    {"no key in it", "x", NULL, false},
+    {"a short key", "x", "AAAA", false},
 };
 
 static void keys_are_looked_at(void **state)

@@ -38,15 +38,15 @@ static const struct {
     DbValue value;
     const char *text;
 } VALUES[] = {
-    {"null",         {.type = DB_NULL},                                    ""                    },
-    {"zero",         {.type = DB_INTEGER, .integer = 0},                   "0"                   },
-    {"smallest",     {.type = DB_INTEGER, .integer = INT64_MIN},           "-9223372036854775808"},
-    {"real",         {.type = DB_REAL, .real = 0.5},                       "0.5"                 },
-    {"text",         {.type = DB_TEXT, .text = STR_INIT("it's \xc3\xa4")}, "it's \xc3\xa4"       },
-    {"empty text",   {.type = DB_TEXT, .text = STR_INIT("")},              ""                    },
-    {"text, no ptr", {.type = DB_TEXT, .text = {NULL, 0}},                 ""                    },
-    {"blob",         {.type = DB_BLOB, .text = STR_INIT("\xff\xfe")},      "\xff\xfe"            },
-    {"empty blob",   {.type = DB_BLOB, .text = {NULL, 0}},                 ""                    },
+    {"null", {.type = DB_NULL}, ""},
+    {"zero", {.type = DB_INTEGER, .integer = 0}, "0"},
+    {"smallest", {.type = DB_INTEGER, .integer = INT64_MIN}, "-9223372036854775808"},
+    {"real", {.type = DB_REAL, .real = 0.5}, "0.5"},
+    {"text", {.type = DB_TEXT, .text = STR_INIT("it's \xc3\xa4")}, "it's \xc3\xa4"},
+    {"empty text", {.type = DB_TEXT, .text = STR_INIT("")}, ""},
+    {"text, no ptr", {.type = DB_TEXT, .text = {NULL, 0}}, ""},
+    {"blob", {.type = DB_BLOB, .text = STR_INIT("\xff\xfe")}, "\xff\xfe"},
+    {"empty blob", {.type = DB_BLOB, .text = {NULL, 0}}, ""},
 };
 
 static void values_come_back_as_they_went(void **state)
@@ -70,22 +70,22 @@ static const struct {
     int status;
     const char *unique;
 } ERRORS[] = {
-    {"fine",           "INSERT INTO p VALUES (2, 'b', 'de', 1)",  NULL,            DB_ERROR_NONE,       0,   ""},
-    {"primary key",    "INSERT INTO p VALUES (1, 'x', 'de', 1)",  "db_unique",     DB_ERROR_UNIQUE,     500,
-     "p.id"                                                                                                    },
-    {"two columns",    "INSERT INTO p VALUES (3, 'a', 'en', 1)",  "db_unique",     DB_ERROR_UNIQUE,     500,
-     "p.slug,p.lang"                                                                                           },
-    {"expression",     "INSERT INTO p VALUES (4, 'A', 'fr', 1)",  "db_unique",     DB_ERROR_UNIQUE,     500, ""},
-    {"not null",       "INSERT INTO p VALUES (5, 'c', NULL, 1)",  "db_constraint", DB_ERROR_CONSTRAINT,
-     500,                                                                                                    ""},
-    {"check",          "INSERT INTO p VALUES (6, 'c', 'de', -1)", "db_constraint", DB_ERROR_CONSTRAINT, 500,
-     ""                                                                                                        },
-    {"unknown table",  "INSERT INTO q VALUES (1)",                "db_syntax",     DB_ERROR_SYNTAX,     500, ""},
-    {"unknown column", "SELECT nope FROM p",                      "db_syntax",     DB_ERROR_SYNTAX,     500, ""},
-    {"no SQL",         "hello",                                   "db_syntax",     DB_ERROR_SYNTAX,     500, ""},
-    {"at run time",    "SELECT json_extract('{', '$')",           "db_other",      DB_ERROR_OTHER,      500, ""},
-    {"second of two",  "DELETE FROM p WHERE id=2; SELECT nope",   "db_syntax",     DB_ERROR_SYNTAX,     500,
-     ""                                                                                                        },
+    {"fine", "INSERT INTO p VALUES (2, 'b', 'de', 1)", NULL, DB_ERROR_NONE, 0, ""},
+    {"primary key", "INSERT INTO p VALUES (1, 'x', 'de', 1)", "db_unique", DB_ERROR_UNIQUE, 500,
+     "p.id"},
+    {"two columns", "INSERT INTO p VALUES (3, 'a', 'en', 1)", "db_unique", DB_ERROR_UNIQUE, 500,
+     "p.slug,p.lang"},
+    {"expression", "INSERT INTO p VALUES (4, 'A', 'fr', 1)", "db_unique", DB_ERROR_UNIQUE, 500, ""},
+    {"not null", "INSERT INTO p VALUES (5, 'c', NULL, 1)", "db_constraint", DB_ERROR_CONSTRAINT,
+     500, ""},
+    {"check", "INSERT INTO p VALUES (6, 'c', 'de', -1)", "db_constraint", DB_ERROR_CONSTRAINT, 500,
+     ""},
+    {"unknown table", "INSERT INTO q VALUES (1)", "db_syntax", DB_ERROR_SYNTAX, 500, ""},
+    {"unknown column", "SELECT nope FROM p", "db_syntax", DB_ERROR_SYNTAX, 500, ""},
+    {"no SQL", "hello", "db_syntax", DB_ERROR_SYNTAX, 500, ""},
+    {"at run time", "SELECT json_extract('{', '$')", "db_other", DB_ERROR_OTHER, 500, ""},
+    {"second of two", "DELETE FROM p WHERE id=2; SELECT nope", "db_syntax", DB_ERROR_SYNTAX, 500,
+     ""},
 };
 
 static void errors_have_a_kind(void **state)
@@ -124,11 +124,8 @@ static void one_statement_at_a_time(void **state)
     static const struct {
         const char *sql, *code;
     } CASES[] = {
-        {"SELECT 1",           NULL       },
-        {"SELECT 1; ",         NULL       },
-        {"SELECT 1; SELECT 2", "db_syntax"},
-        {"",                   "db_syntax"},
-        {"-- nothing",         "db_syntax"},
+        {"SELECT 1", NULL}, {"SELECT 1; ", NULL},        {"SELECT 1; SELECT 2", "db_syntax"},
+        {"", "db_syntax"},  {"-- nothing", "db_syntax"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         Str sql = str_from(CASES[i].sql);
@@ -488,11 +485,11 @@ static void errors_tell_where(void **state)
         const char *sql;
         int offset;
     } CASES[] = {
-        {"SELECT nope",                           7 },
-        {"SELECT 1, \"nope\"",                    10},
+        {"SELECT nope", 7},
+        {"SELECT 1, \"nope\"", 10},
         {"SELECT 1 FROM sqlite_schema WHERE a=1", 34},
-        {"SELEKT 1",                              0 },
-        {"SELECT 1",                              -1},
+        {"SELEKT 1", 0},
+        {"SELECT 1", -1},
     };
     TestDb *t = *state;
     for (size_t i = 0; i < COUNT(CASES); i++) {

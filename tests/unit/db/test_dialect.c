@@ -8,32 +8,32 @@
 static const struct {
     const char *name, *column, *path, *value, *type;
 } PATHS[] = {
-    {"key",                "'{\"x\":{\"y\":1}}'",  "x.y",        "1",          "integer"},
-    {"text stays text",    "'{\"n\":\"1\"}'",      "n",          "1",          "text"   },
-    {"index",              "'{\"list\":[10,20]}'", "list.1",     "20",         "integer"},
-    {"index first",        "'[7,8]'",              "0",          "7",          "integer"},
-    {"index then key",     "'[{\"a\":5}]'",        "0.a",        "5",          "integer"},
-    {"true",               "'{\"a\":true}'",       "a",          "1",          "integer"},
-    {"false",              "'{\"a\":false}'",      "a",          "0",          "integer"},
-    {"null",               "'{\"a\":null}'",       "a",          "",           "null"   },
-    {"absent",             "'{\"a\":1}'",          "b.c",        "",           "null"   },
-    {"object as JSON",     "'{\"a\":{\"b\": 1}}'", "a",          "{\"b\":1}",  "text"   },
-    {"whole: text",        "'\"str\"'",            "",           "str",        "text"   },
-    {"whole: number",      "'1.5'",                "",           "1.5",        "real"   },
-    {"whole: true",        "'true'",               "",           "1",          "integer"},
-    {"whole: null",        "'null'",               "",           "",           "null"   },
-    {"whole: SQL null",    "NULL",                 "",           "",           "null"   },
-    {"no JSON",            "'plain text'",         "",           "plain text", "text"   },
-    {"no JSON, path",      "'plain text'",         "a.0",        "",           "null"   },
-    {"broken JSON",        "'{\"a\":'",            "a",          "",           "null"   },
-    {"empty",              "''",                   "",           "",           "text"   },
-    {"JSON5 is no JSON",   "'{a:1}'",              "a",          "",           "null"   },
-    {"key like an index",  "'{\"0\":1}'",          "0",          "",           "null"   },
-    {"index too large",    "'[1]'",                "4294967296", "",           "null"   },
-    {"key in a list",      "'[1]'",                "a",          "",           "null"   },
-    {"odd key",            "'{\"a-b\":1}'",        "a-b",        "1",          "integer"},
-    {"quotes stay inside", "'{\"a\":1}'",          "a') OR ('1", "",           "null"   },
-    {"quotes stay inside", "'{\"a\":1}'",          "a\").\"b",   "",           "null"   },
+    {"key", "'{\"x\":{\"y\":1}}'", "x.y", "1", "integer"},
+    {"text stays text", "'{\"n\":\"1\"}'", "n", "1", "text"},
+    {"index", "'{\"list\":[10,20]}'", "list.1", "20", "integer"},
+    {"index first", "'[7,8]'", "0", "7", "integer"},
+    {"index then key", "'[{\"a\":5}]'", "0.a", "5", "integer"},
+    {"true", "'{\"a\":true}'", "a", "1", "integer"},
+    {"false", "'{\"a\":false}'", "a", "0", "integer"},
+    {"null", "'{\"a\":null}'", "a", "", "null"},
+    {"absent", "'{\"a\":1}'", "b.c", "", "null"},
+    {"object as JSON", "'{\"a\":{\"b\": 1}}'", "a", "{\"b\":1}", "text"},
+    {"whole: text", "'\"str\"'", "", "str", "text"},
+    {"whole: number", "'1.5'", "", "1.5", "real"},
+    {"whole: true", "'true'", "", "1", "integer"},
+    {"whole: null", "'null'", "", "", "null"},
+    {"whole: SQL null", "NULL", "", "", "null"},
+    {"no JSON", "'plain text'", "", "plain text", "text"},
+    {"no JSON, path", "'plain text'", "a.0", "", "null"},
+    {"broken JSON", "'{\"a\":'", "a", "", "null"},
+    {"empty", "''", "", "", "text"},
+    {"JSON5 is no JSON", "'{a:1}'", "a", "", "null"},
+    {"key like an index", "'{\"0\":1}'", "0", "", "null"},
+    {"index too large", "'[1]'", "4294967296", "", "null"},
+    {"key in a list", "'[1]'", "a", "", "null"},
+    {"odd key", "'{\"a-b\":1}'", "a-b", "1", "integer"},
+    {"quotes stay inside", "'{\"a\":1}'", "a') OR ('1", "", "null"},
+    {"quotes stay inside", "'{\"a\":1}'", "a\").\"b", "", "null"},
 };
 
 static void json_paths(void **state)
@@ -55,14 +55,14 @@ static const struct {
     const char *name, *column, *items;
     int length;
 } LISTS[] = {
-    {"two",        "'[\"a\",\"b\"]'", "a,b",       2},
-    {"none",       "'[]'",            "(none)",    0},
-    {"scalar",     "'a'",             "a",         0},
-    {"number",     "'5'",             "5",         0},
-    {"object",     "'{\"a\":1}'",     "{\"a\":1}", 0},
-    {"empty text", "''",              "",          0},
-    {"null",       "NULL",            "(null)",    0},
-    {"broken",     "'[1,'",           "[1,",       0},
+    {"two", "'[\"a\",\"b\"]'", "a,b", 2},
+    {"none", "'[]'", "(none)", 0},
+    {"scalar", "'a'", "a", 0},
+    {"number", "'5'", "5", 0},
+    {"object", "'{\"a\":1}'", "{\"a\":1}", 0},
+    {"empty text", "''", "", 0},
+    {"null", "NULL", "(null)", 0},
+    {"broken", "'[1,'", "[1,", 0},
 };
 
 static void json_lists(void **state)
@@ -94,13 +94,13 @@ static const struct {
     ColumnKind kind;
     const char *sql;
 } COLUMNS[] = {
-    {"id",     COLUMN_ID,     "TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL"},
-    {"text",   COLUMN_TEXT,   "TEXT DEFAULT '' NOT NULL"                                          },
-    {"number", COLUMN_NUMBER, "NUMERIC DEFAULT 0 NOT NULL"                                        },
-    {"bool",   COLUMN_BOOL,   "BOOLEAN DEFAULT FALSE NOT NULL"                                    },
-    {"list",   COLUMN_LIST,   "JSON DEFAULT '[]' NOT NULL"                                        },
-    {"json",   COLUMN_JSON,   "JSON DEFAULT NULL"                                                 },
-    {"geo",    COLUMN_GEO,    "JSON DEFAULT '{\"lon\":0,\"lat\":0}' NOT NULL"                     },
+    {"id", COLUMN_ID, "TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL"},
+    {"text", COLUMN_TEXT, "TEXT DEFAULT '' NOT NULL"},
+    {"number", COLUMN_NUMBER, "NUMERIC DEFAULT 0 NOT NULL"},
+    {"bool", COLUMN_BOOL, "BOOLEAN DEFAULT FALSE NOT NULL"},
+    {"list", COLUMN_LIST, "JSON DEFAULT '[]' NOT NULL"},
+    {"json", COLUMN_JSON, "JSON DEFAULT NULL"},
+    {"geo", COLUMN_GEO, "JSON DEFAULT '{\"lon\":0,\"lat\":0}' NOT NULL"},
 };
 
 static void column_definitions(void **state)
@@ -149,14 +149,14 @@ static void comparisons(void **state)
         bool negate;
         const char *is, *like;
     } CASES[] = {
-        {"equal",       "'a'",   "'a'",    false, "1", "1"},
-        {"case",        "'A'",   "'a'",    false, "0", "1"},
-        {"null",        "NULL",  "NULL",   false, "1", "" },
-        {"null, other", "NULL",  "'a'",    true,  "1", "" },
-        {"percent",     "'abc'", "'a%'",   false, "0", "1"},
-        {"escaped",     "'abc'", "'a\\%'", false, "0", "0"},
-        {"escaped, is", "'a%'",  "'a\\%'", false, "0", "1"},
-        {"not",         "'abc'", "'x%'",   true,  "1", "1"},
+        {"equal", "'a'", "'a'", false, "1", "1"},
+        {"case", "'A'", "'a'", false, "0", "1"},
+        {"null", "NULL", "NULL", false, "1", ""},
+        {"null, other", "NULL", "'a'", true, "1", ""},
+        {"percent", "'abc'", "'a%'", false, "0", "1"},
+        {"escaped", "'abc'", "'a\\%'", false, "0", "0"},
+        {"escaped, is", "'a%'", "'a\\%'", false, "0", "1"},
+        {"not", "'abc'", "'x%'", true, "1", "1"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         Buf sql = buf_new(t->arena, 64);
@@ -188,10 +188,10 @@ static void functions(void **state)
         const char *name, *lon_a, *lat_a, *lon_b, *lat_b;
         double low, high;
     } POINTS[] = {
-        {"near",      "23.32", "42.69", "23.3", "42.7", 1.9,     2.1    },
-        {"same",      "13.1",  "52.3",  "13.1", "52.3", -0.001,  0.001  },
-        {"antipodes", "0",     "0",     "180",  "0",    20015.0, 20015.2},
-        {"pole",      "0",     "90",    "77",   "90",   -0.001,  0.001  },
+        {"near", "23.32", "42.69", "23.3", "42.7", 1.9, 2.1},
+        {"same", "13.1", "52.3", "13.1", "52.3", -0.001, 0.001},
+        {"antipodes", "0", "0", "180", "0", 20015.0, 20015.2},
+        {"pole", "0", "90", "77", "90", -0.001, 0.001},
     };
     for (size_t i = 0; i < COUNT(POINTS); i++) {
         sql.len = 0;

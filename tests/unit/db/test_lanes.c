@@ -261,9 +261,9 @@ static const struct {
     TxWork work;
     int first_runs, later_runs;
 } SNAPSHOTS[] = {
-    {"one after the other",  read_twice,  2, 1},
+    {"one after the other", read_twice, 2, 1},
     {"one inside the other", read_nested, 1, 1},
-    {"the same again",       read_again,  2, 1},
+    {"the same again", read_again, 2, 1},
 };
 
 static void snapshots(World *w, Arena *a)

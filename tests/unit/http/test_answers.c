@@ -62,18 +62,18 @@ static Error *handle_redirect(Req *req, Res *res)
 }
 
 static const Route ROUTES[] = {
-    {"GET",  "/api/outgrow",      handle_outgrow,  0, NULL     },
-    {"GET",  "/api/silent",       handle_silent,   0, NULL     },
-    {"GET",  "/api/fault",        handle_fault,    0, NULL     },
-    {"GET",  "/api/headers",      handle_headers,  0, NULL     },
-    {"GET",  "/api/redirect",     handle_redirect, 0, NULL     },
-    {"GET",  "/api/forbidden",    handle_hello,    1, NULL     },
-    {"GET",  "/api/r/fixed",      handle_params,   0, "fixed"  },
-    {"GET",  "/api/r/{a}",        handle_params,   0, "one"    },
-    {"POST", "/api/r/{a}",        handle_params,   0, "post"   },
-    {"GET",  "/api/r/{a}/x/{b}",  handle_params,   0, "two"    },
-    {"GET",  "/api/r/fixed/y",    handle_params,   0, "fixed y"},
-    {"GET",  "/api/r/{a}/{b...}", handle_params,   0, "rest"   },
+    {"GET", "/api/outgrow", handle_outgrow, 0, NULL},
+    {"GET", "/api/silent", handle_silent, 0, NULL},
+    {"GET", "/api/fault", handle_fault, 0, NULL},
+    {"GET", "/api/headers", handle_headers, 0, NULL},
+    {"GET", "/api/redirect", handle_redirect, 0, NULL},
+    {"GET", "/api/forbidden", handle_hello, 1, NULL},
+    {"GET", "/api/r/fixed", handle_params, 0, "fixed"},
+    {"GET", "/api/r/{a}", handle_params, 0, "one"},
+    {"POST", "/api/r/{a}", handle_params, 0, "post"},
+    {"GET", "/api/r/{a}/x/{b}", handle_params, 0, "two"},
+    {"GET", "/api/r/fixed/y", handle_params, 0, "fixed y"},
+    {"GET", "/api/r/{a}/{b...}", handle_params, 0, "rest"},
 };
 
 static Error *before(Req *req, Res *res)
@@ -181,21 +181,21 @@ static void routes_are_found(void **state)
     static const struct {
         const char *raw, *body; /* NULL = 404 */
     } CASES[] = {
-        {GET("/api/r/fixed"),                               "fixed a= b= q= ip=127.0.0.1"             },
-        {GET("/api/r/other"),                               "one a=other b= q= ip=127.0.0.1"          },
-        {GET("/api/r/a%2Fb%20c?x=1&q=x%20y+z&q=2"),         "one a=a/b c b= q=x y z ip=127.0.0.1"     },
-        {"POST /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n",   "post a=fixed b= q= ip=127.0.0.1"         },
-        {GET("/api/r/fixed/x/2"),                           "two a=fixed b=2 q= ip=127.0.0.1"         },
-        {GET("/api/r/fixed/y"),                             "fixed y a= b= q= ip=127.0.0.1"           },
-        {GET("/api/r/1/x/2/3"),                             "rest a=1 b=x/2/3 q= ip=127.0.0.1"        },
-        {GET("/api/r/1/"),                                  "rest a=1 b= q= ip=127.0.0.1"             },
-        {GET("/api/r/1/a%20b/c?q=%C3%A9"),                  "rest a=1 b=a b/c q=\xc3\xa9 ip=127.0.0.1"},
-        {GET("/api/r/"),                                    NULL                                      },
-        {GET("/api/r"),                                     NULL                                      },
-        {GET("/api/r//x/2"),                                NULL                                      },
-        {GET("/api"),                                       NULL                                      },
-        {GET("/"),                                          NULL                                      },
-        {"DELETE /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n", NULL                                      },
+        {GET("/api/r/fixed"), "fixed a= b= q= ip=127.0.0.1"},
+        {GET("/api/r/other"), "one a=other b= q= ip=127.0.0.1"},
+        {GET("/api/r/a%2Fb%20c?x=1&q=x%20y+z&q=2"), "one a=a/b c b= q=x y z ip=127.0.0.1"},
+        {"POST /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n", "post a=fixed b= q= ip=127.0.0.1"},
+        {GET("/api/r/fixed/x/2"), "two a=fixed b=2 q= ip=127.0.0.1"},
+        {GET("/api/r/fixed/y"), "fixed y a= b= q= ip=127.0.0.1"},
+        {GET("/api/r/1/x/2/3"), "rest a=1 b=x/2/3 q= ip=127.0.0.1"},
+        {GET("/api/r/1/"), "rest a=1 b= q= ip=127.0.0.1"},
+        {GET("/api/r/1/a%20b/c?q=%C3%A9"), "rest a=1 b=a b/c q=\xc3\xa9 ip=127.0.0.1"},
+        {GET("/api/r/"), NULL},
+        {GET("/api/r"), NULL},
+        {GET("/api/r//x/2"), NULL},
+        {GET("/api"), NULL},
+        {GET("/"), NULL},
+        {"DELETE /api/r/fixed HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         ask(CASES[i].raw);
@@ -212,13 +212,13 @@ static void origins_are_checked(void **state)
     static const struct {
         const char *origin, *allowed;
     } CASES[] = {
-        {"https://one.example",      "https://one.example"     },
-        {"https://a.good.example",   "https://a.good.example"  },
+        {"https://one.example", "https://one.example"},
+        {"https://a.good.example", "https://a.good.example"},
         {"https://a.b.good.example", "https://a.b.good.example"},
-        {"https://good.example",     NULL                      },
-        {"https://one.example.evil", NULL                      },
-        {"http://one.example",       NULL                      },
-        {"null",                     NULL                      },
+        {"https://good.example", NULL},
+        {"https://one.example.evil", NULL},
+        {"http://one.example", NULL},
+        {"null", NULL},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         char raw[300];

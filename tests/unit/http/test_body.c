@@ -88,10 +88,10 @@ static Error *handle_descriptors(Req *req, Res *res)
 
 static const Route ROUTES[] = {
     {"POST", "/api/descriptors", handle_descriptors, 0, NULL},
-    {"POST", "/api/echo",        handle_echo,        0, NULL},
-    {"GET",  "/api/echo",        handle_echo,        0, NULL},
-    {"POST", "/api/bytes",       handle_bytes,       0, NULL},
-    {"POST", "/api/both",        handle_both,        0, NULL},
+    {"POST", "/api/echo", handle_echo, 0, NULL},
+    {"GET", "/api/echo", handle_echo, 0, NULL},
+    {"POST", "/api/bytes", handle_bytes, 0, NULL},
+    {"POST", "/api/both", handle_both, 0, NULL},
 };
 
 static World world;
@@ -170,52 +170,53 @@ static const struct {
     int status;
     const char *answer; /* NULL: not looked at */
 } CASES[] = {
-    {"json",                       "application/json",                STR_INIT("{\"a\":1}"),           200,
-     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"                                      },
-    {"json with a charset",        "application/json; charset=utf-8", STR_INIT("{\"a\":1}"),           200,
-     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"                                      },
-    {"json in capitals",           "Application/JSON",                STR_INIT("{\"a\":1}"),           200, NULL},
-    {"json and something behind",  "application/json",                STR_INIT("{\"a\":1},junk"),      200,
-     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"                                      },
-    {"json list",                  "application/json",                STR_INIT("[1]"),                 400, NULL},
-    {"json text",                  "application/json",                STR_INIT("\"x\""),               400, NULL},
-    {"json null",                  "application/json",                STR_INIT("null"),                400, NULL},
-    {"json cut",                   "application/json",                STR_INIT("{\"a\":"),             400,
+    {"json", "application/json", STR_INIT("{\"a\":1}"), 200,
+     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"},
+    {"json with a charset", "application/json; charset=utf-8", STR_INIT("{\"a\":1}"), 200,
+     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"},
+    {"json in capitals", "Application/JSON", STR_INIT("{\"a\":1}"), 200, NULL},
+    {"json and something behind", "application/json", STR_INIT("{\"a\":1},junk"), 200,
+     "{\"data\":{\"a\":1},\"files\":[],\"form\":false,\"present\":true}\n"},
+    {"json list", "application/json", STR_INIT("[1]"), 400, NULL},
+    {"json text", "application/json", STR_INIT("\"x\""), 400, NULL},
+    {"json null", "application/json", STR_INIT("null"), 400, NULL},
+    {"json cut", "application/json", STR_INIT("{\"a\":"), 400,
      "{\"data\":{},\"message\":\"Something went wrong while processing your request.\","
-     "\"status\":400}\n"                                                                                        },
-    {"json not utf-8",             "application/json",                STR_INIT("{\"a\":\"\xff\"}"),    400, NULL},
-    {"json with a NUL",            "application/json",                STR_INIT("{\"a\":\"\\u0000\"}"), 400, NULL},
-    {"nothing, as json",           "application/json",                STR_INIT(""),                    200,
-     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"                                            },
-    {"nothing, as form",           FORM_TYPE,                         STR_INIT(""),                    200,
-     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"                                            },
-    {"nothing, as anything",       "what/ever",                       STR_INIT(""),                    200,
-     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"                                            },
-    {"text",                       "text/plain",                      STR_INIT("hello"),               400,
-     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"                                 },
-    {"xml",                        "application/xml",                 STR_INIT("<a/>"),                400,
-     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"                                 },
-    {"urlencoded",                 URL_TYPE,                          STR_INIT("a=1&b=x+y&a=true"),    200,
-     "{\"data\":{\"a\":[1,true],\"b\":\"x y\"},\"files\":[],\"form\":true,\"present\":true}\n"                  },
-    {"urlencoded, not utf-8",      URL_TYPE,                          STR_INIT("a=%ff"),               400, NULL},
-    {"multipart",                  FORM_TYPE,
+     "\"status\":400}\n"},
+    {"json not utf-8", "application/json", STR_INIT("{\"a\":\"\xff\"}"), 400, NULL},
+    {"json with a NUL", "application/json", STR_INIT("{\"a\":\"\\u0000\"}"), 400, NULL},
+    {"nothing, as json", "application/json", STR_INIT(""), 200,
+     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"},
+    {"nothing, as form", FORM_TYPE, STR_INIT(""), 200,
+     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"},
+    {"nothing, as anything", "what/ever", STR_INIT(""), 200,
+     "{\"data\":{},\"files\":[],\"form\":false,\"present\":false}\n"},
+    {"text", "text/plain", STR_INIT("hello"), 400,
+     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"},
+    {"xml", "application/xml", STR_INIT("<a/>"), 400,
+     "{\"data\":{},\"message\":\"Unsupported Content-Type.\",\"status\":400}\n"},
+    {"urlencoded", URL_TYPE, STR_INIT("a=1&b=x+y&a=true"), 200,
+     "{\"data\":{\"a\":[1,true],\"b\":\"x y\"},\"files\":[],\"form\":true,\"present\":true}\n"},
+    {"urlencoded, not utf-8", URL_TYPE, STR_INIT("a=%ff"), 400, NULL},
+    {"multipart", FORM_TYPE,
      STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n"
               "--xyz\r\nContent-Disposition: form-data; name=\"docs+\"; filename=\"a.txt\"\r\n"
               "Content-Type: text/plain\r\n\r\nhello\r\n"
               "--xyz\r\nContent-Disposition: form-data; name=\"none\"; filename=\"\"\r\n\r\n\r\n"
               "--xyz\r\nContent-Disposition: form-data; name=\"@jsonPayload\"\r\n\r\n"
               "{\"b\":[1]}\r\n--xyz--\r\n"),
-     200,                                                                                                   "{\"data\":{\"a\":1,\"none\":\"\",\"b\":[1]},\"files\":[{\"field\":\"docs+\","
+     200,
+     "{\"data\":{\"a\":1,\"none\":\"\",\"b\":[1]},\"files\":[{\"field\":\"docs+\","
      "\"name\":\"a.txt\",\"type\":\"text/plain\",\"size\":5,\"where\":\"memory\","
-     "\"sum\":907060870}],\"form\":true,\"present\":true}\n"                                           },
-    {"multipart without boundary", "multipart/form-data",             STR_INIT("--xyz--"),             400, NULL},
-    {"multipart cut",              FORM_TYPE,                         STR_INIT("--xyz\r\n"),           400, NULL},
-    {"multipart text not utf-8",   FORM_TYPE,
-     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--xyz--"),           400,
-     NULL                                                                                                       },
-    {"multipart text with a NUL",  FORM_TYPE,
-     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\0\r\n--xyz--"),             400,
-     NULL                                                                                                       },
+     "\"sum\":907060870}],\"form\":true,\"present\":true}\n"},
+    {"multipart without boundary", "multipart/form-data", STR_INIT("--xyz--"), 400, NULL},
+    {"multipart cut", FORM_TYPE, STR_INIT("--xyz\r\n"), 400, NULL},
+    {"multipart text not utf-8", FORM_TYPE,
+     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--xyz--"), 400,
+     NULL},
+    {"multipart text with a NUL", FORM_TYPE,
+     STR_INIT("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\0\r\n--xyz--"), 400,
+     NULL},
 };
 
 static void reads_every_kind_in_every_framing(void **state)
@@ -256,14 +257,8 @@ static void large_parts_go_to_a_file(void **state)
         size_t size;
         const char *where;
     } SIZES[] = {
-        {0,                "memory"},
-        {1,                "memory"},
-        {MEMORY_BYTES,     "memory"},
-        {MEMORY_BYTES + 1, "file"  },
-        {131072,           "file"  },
-        {131073,           "file"  },
-        {190000,           "file"  }
-    };
+        {0, "memory"},    {1, "memory"},    {MEMORY_BYTES, "memory"}, {MEMORY_BYTES + 1, "file"},
+        {131072, "file"}, {131073, "file"}, {190000, "file"}};
     Answer *answer = malloc(sizeof(*answer));
     for (size_t i = 0; i < COUNT(SIZES); i++) {
         for (Framing framing = 0; framing < FRAMINGS; framing++) {
@@ -352,22 +347,22 @@ static void limits_give_413(void **state)
         Str body;
         int status;
     } rows[] = {
-        {"body fits", "application/json", str_printf(a,                                             "{\"a\":\"%0*d\"}", 200000 - 8,0), 200},
-        {"body too large",           "application/json",              str_printf(a,                                          "{\"a\":\"%0*d\"}",                                   200001 - 8,0),
+        {"body fits", "application/json", str_printf(a, "{\"a\":\"%0*d\"}", 200000 - 8, 0), 200},
+        {"body too large", "application/json", str_printf(a, "{\"a\":\"%0*d\"}", 200001 - 8, 0),
          413},
-        {"upload too large",         FORM_TYPE,                           form_with_file(a,                                                                  200001,                                                                   &sum),413},
-        {"fields fit",        FORM_TYPE,                          str_concat(a,                                                                       repeated(a,                                                                         field,            20),                                                                                                            S("--xyz--")), 200},
-        {"one field too many",        FORM_TYPE,             str_concat(a,                                                                  repeated(a,                                                                                    field,21),S("--xyz--")), 413},
-        {"value fits", URL_TYPE,              str_printf(a,  "a=%01000d",0),200                                                                  },
-        {"value too long",   URL_TYPE,str_printf(a,                                        "a=%01001d",                                                                                                                                     0),                                                                                                                                      413                                                                     },
+        {"upload too large", FORM_TYPE, form_with_file(a, 200001, &sum), 413},
+        {"fields fit", FORM_TYPE, str_concat(a, repeated(a, field, 20), S("--xyz--")), 200},
+        {"one field too many", FORM_TYPE, str_concat(a, repeated(a, field, 21), S("--xyz--")), 413},
+        {"value fits", URL_TYPE, str_printf(a, "a=%01000d", 0), 200},
+        {"value too long", URL_TYPE, str_printf(a, "a=%01001d", 0), 413},
         {"part fits", FORM_TYPE,
-         str_printf(a,                  "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01000d\r\n--xyz--",
-         0),
+         str_printf(a, "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01000d\r\n--xyz--",
+                    0),
          200},
-        {"part too long",  FORM_TYPE,
-         str_printf(a,"--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01001d\r\n--xyz--",
-         0),
-         413                                                                                                                                                                                                                                                                                                                                                                                                                            },
+        {"part too long", FORM_TYPE,
+         str_printf(a, "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n%01001d\r\n--xyz--",
+                    0),
+         413},
     };
     Answer *answer = calloc(1, sizeof(*answer));
     for (size_t i = 0; i < COUNT(rows); i++) {

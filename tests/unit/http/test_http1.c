@@ -31,11 +31,11 @@ static Error *handle_host(Req *req, Res *res)
 }
 
 static const Route ROUTES[] = {
-    {"GET",  "/api/hello",          handle_hello,  0, NULL},
-    {"POST", "/api/echo",           handle_echo,   0, NULL},
-    {"GET",  "/api/echo",           handle_echo,   0, NULL},
-    {"POST", "/api/ignore",         handle_ignore, 0, NULL},
-    {"GET",  "/api/path/{rest...}", handle_host,   0, NULL},
+    {"GET", "/api/hello", handle_hello, 0, NULL},
+    {"POST", "/api/echo", handle_echo, 0, NULL},
+    {"GET", "/api/echo", handle_echo, 0, NULL},
+    {"POST", "/api/ignore", handle_ignore, 0, NULL},
+    {"GET", "/api/path/{rest...}", handle_host, 0, NULL},
 };
 
 #define R(text)    text, sizeof(text) - 1

@@ -111,14 +111,14 @@ static Error *handle_subscribe(Req *req, Res *res)
 }
 
 static const Route ROUTES[] = {
-    {"GET",  "/api/hello",     handle_hello,      0, NULL},
-    {"POST", "/api/echo",      handle_echo,       0, NULL},
-    {"POST", "/api/count",     handle_count_body, 0, NULL},
-    {"GET",  "/api/sleep",     handle_sleep,      0, NULL},
-    {"GET",  "/api/big",       handle_big,        0, NULL},
-    {"GET",  "/api/file",      handle_big_file,   0, NULL},
-    {"GET",  "/api/stream",    handle_big_stream, 0, NULL},
-    {"GET",  "/api/subscribe", handle_subscribe,  0, NULL},
+    {"GET", "/api/hello", handle_hello, 0, NULL},
+    {"POST", "/api/echo", handle_echo, 0, NULL},
+    {"POST", "/api/count", handle_count_body, 0, NULL},
+    {"GET", "/api/sleep", handle_sleep, 0, NULL},
+    {"GET", "/api/big", handle_big, 0, NULL},
+    {"GET", "/api/file", handle_big_file, 0, NULL},
+    {"GET", "/api/stream", handle_big_stream, 0, NULL},
+    {"GET", "/api/subscribe", handle_subscribe, 0, NULL},
 };
 
 static void after(Req *req, const Res *res, const Error *err)

@@ -81,9 +81,7 @@ static Error *handle_file(Req *req, Res *res)
     return res_file(res, &file);
 }
 
-static const Route ROUTES[] = {
-    {"GET", "/api/file", handle_file, 0, NULL}
-};
+static const Route ROUTES[] = {{"GET", "/api/file", handle_file, 0, NULL}};
 
 static int start(void **state)
 {
@@ -133,34 +131,34 @@ static const struct {
     const char *body; /* NULL: not looked at */
     const char *type, *location;
 } FOUND[] = {
-    {"GET",    "/",                  200, "<h1>home</h1>", "text/html; charset=utf-8",  NULL           },
-    {"GET",    "/?x=1",              200, "<h1>home</h1>", "text/html; charset=utf-8",  NULL           },
-    {"GET",    "/index.html",        200, "<h1>home</h1>", "text/html; charset=utf-8",  NULL           },
-    {"HEAD",   "/",                  200, "",              "text/html; charset=utf-8",  NULL           },
-    {"GET",    "/docs/",             200, "<h1>docs</h1>", "text/html; charset=utf-8",  NULL           },
-    {"GET",    "/docs",              301, NULL,            NULL,                        "./docs/"      },
-    {"GET",    "/docs?a=b&c",        301, NULL,            NULL,                        "./docs/?a=b&c"},
-    {"GET",    "/empty",             301, NULL,            NULL,                        "./empty/"     },
-    {"GET",    "/empty/",            404, NULL,            NULL,                        NULL           },
-    {"GET",    "/ten.bin",           200, TEN,             "application/octet-stream",  NULL           },
-    {"GET",    "/ten.bin/",          404, NULL,            NULL,                        NULL           },
-    {"GET",    "/ten.bin/x",         404, NULL,            NULL,                        NULL           },
-    {"GET",    "/zero.bin",          200, "",              "application/octet-stream",  NULL           },
-    {"GET",    "/a%20b.txt",         200, "blank",         "text/plain; charset=utf-8", NULL           },
-    {"GET",    "/.well-known/x.txt", 200, "known",         "text/plain; charset=utf-8", NULL           },
-    {"GET",    "/inside.bin",        200, TEN,             "application/octet-stream",  NULL           },
-    {"GET",    "/link.txt",          404, NULL,            NULL,                        NULL           },
-    {"GET",    "/pipe",              404, NULL,            NULL,                        NULL           },
-    {"GET",    "/.git/config",       404, NULL,            NULL,                        NULL           },
-    {"GET",    "/.env",              404, NULL,            NULL,                        NULL           },
-    {"GET",    "/..%2fsecret.txt",   404, NULL,            NULL,                        NULL           },
-    {"GET",    "/%2e%2e/secret.txt", 404, NULL,            NULL,                        NULL           },
-    {"GET",    "/docs/../ten.bin",   404, NULL,            NULL,                        NULL           },
-    {"GET",    "//docs/",            404, NULL,            NULL,                        NULL           },
-    {"GET",    "/none",              404, NULL,            "application/json",          NULL           },
-    {"GET",    "/api/none",          404, NULL,            "application/json",          NULL           },
-    {"POST",   "/ten.bin",           404, NULL,            NULL,                        NULL           },
-    {"DELETE", "/ten.bin",           404, NULL,            NULL,                        NULL           },
+    {"GET", "/", 200, "<h1>home</h1>", "text/html; charset=utf-8", NULL},
+    {"GET", "/?x=1", 200, "<h1>home</h1>", "text/html; charset=utf-8", NULL},
+    {"GET", "/index.html", 200, "<h1>home</h1>", "text/html; charset=utf-8", NULL},
+    {"HEAD", "/", 200, "", "text/html; charset=utf-8", NULL},
+    {"GET", "/docs/", 200, "<h1>docs</h1>", "text/html; charset=utf-8", NULL},
+    {"GET", "/docs", 301, NULL, NULL, "./docs/"},
+    {"GET", "/docs?a=b&c", 301, NULL, NULL, "./docs/?a=b&c"},
+    {"GET", "/empty", 301, NULL, NULL, "./empty/"},
+    {"GET", "/empty/", 404, NULL, NULL, NULL},
+    {"GET", "/ten.bin", 200, TEN, "application/octet-stream", NULL},
+    {"GET", "/ten.bin/", 404, NULL, NULL, NULL},
+    {"GET", "/ten.bin/x", 404, NULL, NULL, NULL},
+    {"GET", "/zero.bin", 200, "", "application/octet-stream", NULL},
+    {"GET", "/a%20b.txt", 200, "blank", "text/plain; charset=utf-8", NULL},
+    {"GET", "/.well-known/x.txt", 200, "known", "text/plain; charset=utf-8", NULL},
+    {"GET", "/inside.bin", 200, TEN, "application/octet-stream", NULL},
+    {"GET", "/link.txt", 404, NULL, NULL, NULL},
+    {"GET", "/pipe", 404, NULL, NULL, NULL},
+    {"GET", "/.git/config", 404, NULL, NULL, NULL},
+    {"GET", "/.env", 404, NULL, NULL, NULL},
+    {"GET", "/..%2fsecret.txt", 404, NULL, NULL, NULL},
+    {"GET", "/%2e%2e/secret.txt", 404, NULL, NULL, NULL},
+    {"GET", "/docs/../ten.bin", 404, NULL, NULL, NULL},
+    {"GET", "//docs/", 404, NULL, NULL, NULL},
+    {"GET", "/none", 404, NULL, "application/json", NULL},
+    {"GET", "/api/none", 404, NULL, "application/json", NULL},
+    {"POST", "/ten.bin", 404, NULL, NULL, NULL},
+    {"DELETE", "/ten.bin", 404, NULL, NULL, NULL},
 };
 
 static void finds_files_and_folders(void **state)
@@ -205,17 +203,17 @@ static const struct {
     const char *body;   /* NULL: not looked at */
     bool varies;
 } CODED[] = {
-    {"/site.css",  "",                                    "",     NULL,        true },
-    {"/site.css",  "Accept-Encoding: gzip\r\n",           "gzip", NULL,        true },
-    {"/site.css",  "Accept-Encoding: gzip, br\r\n",       "br",   NULL,        true },
-    {"/site.css",  "Accept-Encoding: br;q=0.1, gzip\r\n", "gzip", NULL,        true },
-    {"/site.css",  "Accept-Encoding: gzip;q=0\r\n",       "",     NULL,        true },
-    {"/tiny.css",  "Accept-Encoding: gzip, br\r\n",       "",     NULL,        true },
-    {"/large.bin", "Accept-Encoding: gzip, br\r\n",       "",     NULL,        false},
-    {"/ready.js",  "Accept-Encoding: gzip, br\r\n",       "br",   "as brotli", true },
-    {"/ready.js",  "Accept-Encoding: gzip\r\n",           "gzip", "as gzip",   true },
-    {"/ready.js",  "",                                    "",     NULL,        true },
-    {"/stale.js",  "Accept-Encoding: br\r\n",             "",     NULL,        true },
+    {"/site.css", "", "", NULL, true},
+    {"/site.css", "Accept-Encoding: gzip\r\n", "gzip", NULL, true},
+    {"/site.css", "Accept-Encoding: gzip, br\r\n", "br", NULL, true},
+    {"/site.css", "Accept-Encoding: br;q=0.1, gzip\r\n", "gzip", NULL, true},
+    {"/site.css", "Accept-Encoding: gzip;q=0\r\n", "", NULL, true},
+    {"/tiny.css", "Accept-Encoding: gzip, br\r\n", "", NULL, true},
+    {"/large.bin", "Accept-Encoding: gzip, br\r\n", "", NULL, false},
+    {"/ready.js", "Accept-Encoding: gzip, br\r\n", "br", "as brotli", true},
+    {"/ready.js", "Accept-Encoding: gzip\r\n", "gzip", "as gzip", true},
+    {"/ready.js", "", "", NULL, true},
+    {"/stale.js", "Accept-Encoding: br\r\n", "", NULL, true},
 };
 
 static void picks_the_coding(void **state)
@@ -244,31 +242,31 @@ static const struct {
     int status;
     const char *body, *content_range; /* NULL: not looked at */
 } RANGED[] = {
-    {"/api/file",  "",                                                       200, TEN,         NULL                      },
-    {"/api/file",  "Range: bytes=2-4\r\n",                                   206, "234",       "bytes 2-4/10"            },
-    {"/api/file",  "Range: bytes=-3\r\n",                                    206, "789",       "bytes 7-9/10"            },
-    {"/api/file",  "Range: bytes=7-\r\n",                                    206, "789",       "bytes 7-9/10"            },
-    {"/api/file",  "Range: bytes=10-\r\n",                                   416, "",          "bytes */10"              },
-    {"/api/file",  "Range: lines=1-2\r\n",                                   200, TEN,         NULL                      },
-    {"/api/file",  "Range: bytes=0-5,3-8\r\n",                               200, TEN,         NULL                      },
-    {"/api/file",  "If-None-Match: \"tag\"\r\n",                             304, "",          NULL                      },
-    {"/api/file",  "If-None-Match: \"x\"\r\nIf-None-Match: \"tag\"\r\n",     304, "",          NULL                      },
-    {"/api/file",  "If-None-Match: \"x\"\r\n",                               200, TEN,         NULL                      },
-    {"/api/file",  "If-Modified-Since: " MODIFIED "\r\n",                    304, "",          NULL                      },
-    {"/api/file",  "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n", 412, "",          NULL                      },
-    {"/api/file",  "If-Match: \"x\"\r\n",                                    412, "",          NULL                      },
-    {"/api/file",  "If-Match: \"tag\"\r\nRange: bytes=0-0\r\n",              206, "0",         "bytes 0-0/10"            },
-    {"/api/file",  "If-Range: \"tag\"\r\nRange: bytes=0-0\r\n",              206, "0",         "bytes 0-0/10"            },
-    {"/api/file",  "If-Range: \"x\"\r\nRange: bytes=0-0\r\n",                200, TEN,         NULL                      },
-    {"/api/file",  "If-Range: " MODIFIED "\r\nRange: bytes=0-0\r\n",         206, "0",         "bytes 0-0/10"            },
-    {"/api/file",  "If-None-Match: \"tag\"\r\nRange: bytes=0-0\r\n",         304, "",          NULL                      },
-    {"/ten.bin",   "Range: bytes=2-4\r\n",                                   206, "234",       "bytes 2-4/10"            },
-    {"/ten.bin",   "Range: bytes=20-\r\n",                                   416, "",          "bytes */10"              },
-    {"/ten.bin",   "If-Modified-Since: " MODIFIED "\r\n",                    304, "",          NULL                      },
-    {"/zero.bin",  "Range: bytes=0-0\r\n",                                   200, "",          NULL                      },
-    {"/large.bin", "Range: bytes=99990-\r\n",                                206, NULL,        "bytes 99990-99999/100000"},
- /* What is coded has no ranges. */
-    {"/ready.js",  "Accept-Encoding: br\r\nRange: bytes=0-1\r\n",            200, "as brotli", NULL                      },
+    {"/api/file", "", 200, TEN, NULL},
+    {"/api/file", "Range: bytes=2-4\r\n", 206, "234", "bytes 2-4/10"},
+    {"/api/file", "Range: bytes=-3\r\n", 206, "789", "bytes 7-9/10"},
+    {"/api/file", "Range: bytes=7-\r\n", 206, "789", "bytes 7-9/10"},
+    {"/api/file", "Range: bytes=10-\r\n", 416, "", "bytes */10"},
+    {"/api/file", "Range: lines=1-2\r\n", 200, TEN, NULL},
+    {"/api/file", "Range: bytes=0-5,3-8\r\n", 200, TEN, NULL},
+    {"/api/file", "If-None-Match: \"tag\"\r\n", 304, "", NULL},
+    {"/api/file", "If-None-Match: \"x\"\r\nIf-None-Match: \"tag\"\r\n", 304, "", NULL},
+    {"/api/file", "If-None-Match: \"x\"\r\n", 200, TEN, NULL},
+    {"/api/file", "If-Modified-Since: " MODIFIED "\r\n", 304, "", NULL},
+    {"/api/file", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n", 412, "", NULL},
+    {"/api/file", "If-Match: \"x\"\r\n", 412, "", NULL},
+    {"/api/file", "If-Match: \"tag\"\r\nRange: bytes=0-0\r\n", 206, "0", "bytes 0-0/10"},
+    {"/api/file", "If-Range: \"tag\"\r\nRange: bytes=0-0\r\n", 206, "0", "bytes 0-0/10"},
+    {"/api/file", "If-Range: \"x\"\r\nRange: bytes=0-0\r\n", 200, TEN, NULL},
+    {"/api/file", "If-Range: " MODIFIED "\r\nRange: bytes=0-0\r\n", 206, "0", "bytes 0-0/10"},
+    {"/api/file", "If-None-Match: \"tag\"\r\nRange: bytes=0-0\r\n", 304, "", NULL},
+    {"/ten.bin", "Range: bytes=2-4\r\n", 206, "234", "bytes 2-4/10"},
+    {"/ten.bin", "Range: bytes=20-\r\n", 416, "", "bytes */10"},
+    {"/ten.bin", "If-Modified-Since: " MODIFIED "\r\n", 304, "", NULL},
+    {"/zero.bin", "Range: bytes=0-0\r\n", 200, "", NULL},
+    {"/large.bin", "Range: bytes=99990-\r\n", 206, NULL, "bytes 99990-99999/100000"},
+    /* What is coded has no ranges. */
+    {"/ready.js", "Accept-Encoding: br\r\nRange: bytes=0-1\r\n", 200, "as brotli", NULL},
 };
 
 static void answers_conditions_and_ranges(void **state)
@@ -412,16 +410,8 @@ static void an_application_has_one_page(void **state)
     static const struct {
         const char *target;
         int status;
-    } rows[] = {
-        {"/users/7", 200},
-        {"/users/",  200},
-        {"/empty/",  200},
-        {"/none.js", 404},
-        {"/api/x",   404},
-        {"/.git/x",  404},
-        {"/docs",    301},
-        {"/",        200}
-    };
+    } rows[] = {{"/users/7", 200}, {"/users/", 200}, {"/empty/", 200}, {"/none.js", 404},
+                {"/api/x", 404},   {"/.git/x", 404}, {"/docs", 301},   {"/", 200}};
     Answer *answer = malloc(sizeof(*answer));
     for (size_t i = 0; i < COUNT(rows); i++) {
         ask_on(&spa, "GET", rows[i].target, "", answer);

@@ -39,11 +39,9 @@ static Error *handle_hello(Req *req, Res *res)
 
 static const Route ROUTES[] = {
     {"GET", "/events", handle_events},
-    {"GET", "/hello",  handle_hello },
+    {"GET", "/hello", handle_hello},
 };
-static RouteTable tables[] = {
-    {ROUTES, COUNT(ROUTES)}
-};
+static RouteTable tables[] = {{ROUTES, COUNT(ROUTES)}};
 
 static void start(World *w, HttpStreamLimits limits)
 {
@@ -254,8 +252,8 @@ static void silence_and_age_end_a_stream(void **state)
         HttpStreamLimits limits;
         bool talk;
     } CASES[] = {
-        {"idle",     {.idle_ms = 300, .lifetime_ms = 60000, .pending_bytes = 65536},  false},
-        {"lifetime", {.idle_ms = 60000, .lifetime_ms = 1000, .pending_bytes = 65536}, true },
+        {"idle", {.idle_ms = 300, .lifetime_ms = 60000, .pending_bytes = 65536}, false},
+        {"lifetime", {.idle_ms = 60000, .lifetime_ms = 1000, .pending_bytes = 65536}, true},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         char got[16384];

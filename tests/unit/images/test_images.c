@@ -152,31 +152,24 @@ static void the_size_is_as_asked(void **state)
         const char *size;
         uint32_t out_w, out_h;
     } CASES[] = {
-        {300,  200,  "100x100",  100, 100},
-        {300,  200,  "100x100t", 100, 100},
-        {200,  300,  "100x50b",  100, 50 },
-        {300,  200,  "70x50",    70,  50 },
-        {300,  200,  "100x100f", 100, 67 },
-        {200,  300,  "100x100f", 67,  100},
-        {300,  200,  "0x50",     75,  50 },
-        {300,  200,  "75x0",     75,  50 },
-        {10,   10,   "100x100",  100, 100}, /* covering enlarges */
-        {10,   20,   "0x40",     20,  40 }, /* so does a side */
-        {10,   20,   "100x100f", 10,  20 }, /* fitting does not */
-        {1,    1,    "100x100",  100, 100},
-        {999,  333,  "100x100",  100, 100},
-        {1234, 777,  "333x77b",  333, 77 },
-        {3001, 7,    "100x100",  100, 100},
-        {7,    999,  "50x100t",  50,  100},
-        {4001, 3001, "1x1",      1,   1  },
+        {300, 200, "100x100", 100, 100}, {300, 200, "100x100t", 100, 100},
+        {200, 300, "100x50b", 100, 50},  {300, 200, "70x50", 70, 50},
+        {300, 200, "100x100f", 100, 67}, {200, 300, "100x100f", 67, 100},
+        {300, 200, "0x50", 75, 50},      {300, 200, "75x0", 75, 50},
+        {10, 10, "100x100", 100, 100}, /* covering enlarges */
+        {10, 20, "0x40", 20, 40},      /* so does a side */
+        {10, 20, "100x100f", 10, 20},  /* fitting does not */
+        {1, 1, "100x100", 100, 100},     {999, 333, "100x100", 100, 100},
+        {1234, 777, "333x77b", 333, 77}, {3001, 7, "100x100", 100, 100},
+        {7, 999, "50x100t", 50, 100},    {4001, 3001, "1x1", 1, 1},
     };
     static const struct {
         ImageFormat format;
         const char *name;
     } FORMATS[] = {
-        {IMAGE_PNG,  "png" },
+        {IMAGE_PNG, "png"},
         {IMAGE_JPEG, "jpeg"},
-        {IMAGE_GIF,  "gif" },
+        {IMAGE_GIF, "gif"},
     };
     for (size_t i = 0; i < COUNT(CASES) * COUNT(FORMATS); i++) {
         size_t c = i / COUNT(FORMATS), to = i % COUNT(FORMATS);
@@ -228,16 +221,16 @@ static void bad_pictures_cost_an_error(void **state)
         const char *name;
         Str bytes;
     } BAD[] = {
-        {"nothing",                     S("")                                         },
-        {"text",                        S("hello, I am a picture")                    },
-        {"svg",                         S("<svg xmlns='http://www.w3.org/2000/svg'/>")},
-        {"pdf",                         S("%PDF-1.4\n1 0 obj\n")                      },
-        {"50,000 x 50,000 in a few KB", png(f.a,                                        50000, 50000, 1, false)},
-        {"the largest PNG",                        png(f.a,                                                                     0x7fffffff, 0x7fffffff, 0, false)},
-        {"a header alone",                             str_sub(whole,                                                           0, 40)},
-        {"65,535 x 65,535 GIF",                   short_gif},
-        {"a JPEG's first bytes",                       S("\xff\xd8\xff\xe0\0\x10JFIF\0")                                                                    },
-        {"a WebP's first bytes",S("RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\xff")},
+        {"nothing", S("")},
+        {"text", S("hello, I am a picture")},
+        {"svg", S("<svg xmlns='http://www.w3.org/2000/svg'/>")},
+        {"pdf", S("%PDF-1.4\n1 0 obj\n")},
+        {"50,000 x 50,000 in a few KB", png(f.a, 50000, 50000, 1, false)},
+        {"the largest PNG", png(f.a, 0x7fffffff, 0x7fffffff, 0, false)},
+        {"a header alone", str_sub(whole, 0, 40)},
+        {"65,535 x 65,535 GIF", short_gif},
+        {"a JPEG's first bytes", S("\xff\xd8\xff\xe0\0\x10JFIF\0")},
+        {"a WebP's first bytes", S("RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\xff")},
     };
     for (size_t i = 0; i < COUNT(BAD); i++) {
         Thumbnail out;
@@ -302,9 +295,9 @@ static const struct {
     int signal;
     const char *cause;
 } SIGNALS[] = {
-    {"killed",  SIGKILL, "the decoder died, signal 9" },
+    {"killed", SIGKILL, "the decoder died, signal 9"},
     {"crashed", SIGSEGV, "the decoder died, signal 11"},
-    {"stopped", SIGSTOP, "it took too long"           },
+    {"stopped", SIGSTOP, "it took too long"},
 };
 
 static void a_decoder_that_dies_costs_one_job(void **state)

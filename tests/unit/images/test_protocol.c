@@ -25,11 +25,11 @@ static void requests_and_answers_are_read_strictly(void **state)
         size_t offset;
         uint32_t value;
     } bad[] = {
-        {"magic",  offsetof(ImageRequest, magic),       1                 },
-        {"format", offsetof(ImageRequest, format),      IMAGE_GIF + 1     },
-        {"fit",    offsetof(ImageRequest, size.fit),    IMAGE_FIT + 1     },
-        {"width",  offsetof(ImageRequest, size.width),  IMAGE_SIDE_MAX + 1},
-        {"height", offsetof(ImageRequest, size.height), UINT32_MAX        },
+        {"magic", offsetof(ImageRequest, magic), 1},
+        {"format", offsetof(ImageRequest, format), IMAGE_GIF + 1},
+        {"fit", offsetof(ImageRequest, size.fit), IMAGE_FIT + 1},
+        {"width", offsetof(ImageRequest, size.width), IMAGE_SIDE_MAX + 1},
+        {"height", offsetof(ImageRequest, size.height), UINT32_MAX},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         ImageRequest changed = r;
@@ -131,12 +131,12 @@ static const struct {
     int status; /* 0: a thumbnail of 8 bytes */
     const char *cause;
 } LIES[] = {
-    {"honest at last",       honest_at_last,          0,   NULL                                },
-    {"another format",       other_format,            422, "the thumbnail is not of its format"},
-    {"more than it wrote",   says_more_than_it_wrote, 422, "the thumbnail is not of its format"},
-    {"another size of file", grows_the_file,          422, "sealed"                            },
-    {"control characters",   control_characters,      422, "line one ERROR forged  [31m"       },
-    {"the keeper died",      died,                    503, "the process died"                  },
+    {"honest at last", honest_at_last, 0, NULL},
+    {"another format", other_format, 422, "the thumbnail is not of its format"},
+    {"more than it wrote", says_more_than_it_wrote, 422, "the thumbnail is not of its format"},
+    {"another size of file", grows_the_file, 422, "sealed"},
+    {"control characters", control_characters, 422, "line one ERROR forged  [31m"},
+    {"the keeper died", died, 503, "the process died"},
 };
 
 static void a_lying_keeper_is_not_believed(void **state)

@@ -69,29 +69,29 @@ static void worst_documents(void **state)
         const char *name, *head, *unit, *tail;
         bool valid;
     } CASES[] = {
-        {"small numbers",              "[",   "1,",                                                          "1]",       true },
-        {"empty arrays",               "[",   "[],",                                                         "[]]",      true },
-        {"empty objects",              "[",   "{},",                                                         "{}]",      true },
-        {"tiny objects",               "[",   "{\"\":1},",                                                   "{}]",      true },
-        {"one key again and again",    "{",   "\"a\":1,",                                                    "\"a\":1}", true },
-        {"opening brackets",           "",    "[",                                                           "",         false},
-        {"opening objects",            "",    "{\"a\":",                                                     "",         false},
-        {"deep again and again",       "[",   "[[[[[[[[[[1]]]]]]]]]],",                                      "1]",       true },
-        {"escapes",                    "\"",  "\\n",                                                         "\"",       true },
-        {"unicode escapes",            "\"",  "\\u00e9",                                                     "\"",       true },
-        {"letters that are not ASCII", "\"",  "\xC3\xA9",                                                    "\"",       true },
-        {"one long number",            "",    "9",                                                           "",         false},
-        {"one long fraction",          "0.",  "9",                                                           "",         true },
-        {"a long small fraction",      "0.",  "0",                                                           "1",        true },
-        {"a long exponent",            "1e-", "9",                                                           "",         true },
-        {"numbers of 17 digits",       "[",   "0.12345678901234567,",                                        "1]",       true },
-        {"halfway numbers",            "[",   "9007199254740993.00000000000000000000000000000000000000001,",
-         "1]",                                                                                                           true },
-        {"smallest numbers",           "[",   "4.9406564584124654e-324,",                                    "1]",       true },
-        {"blanks",                     "[",   " ",                                                           "1]",       true },
-        {"empty strings",              "[",   "\"\",",                                                       "\"\"]",    true },
-        {"words",                      "[",   "null,",                                                       "true]",    true },
-        {"short escaped strings",      "[",   "\"\\n\",",                                                    "1]",       true },
+        {"small numbers", "[", "1,", "1]", true},
+        {"empty arrays", "[", "[],", "[]]", true},
+        {"empty objects", "[", "{},", "{}]", true},
+        {"tiny objects", "[", "{\"\":1},", "{}]", true},
+        {"one key again and again", "{", "\"a\":1,", "\"a\":1}", true},
+        {"opening brackets", "", "[", "", false},
+        {"opening objects", "", "{\"a\":", "", false},
+        {"deep again and again", "[", "[[[[[[[[[[1]]]]]]]]]],", "1]", true},
+        {"escapes", "\"", "\\n", "\"", true},
+        {"unicode escapes", "\"", "\\u00e9", "\"", true},
+        {"letters that are not ASCII", "\"", "\xC3\xA9", "\"", true},
+        {"one long number", "", "9", "", false},
+        {"one long fraction", "0.", "9", "", true},
+        {"a long small fraction", "0.", "0", "1", true},
+        {"a long exponent", "1e-", "9", "", true},
+        {"numbers of 17 digits", "[", "0.12345678901234567,", "1]", true},
+        {"halfway numbers", "[", "9007199254740993.00000000000000000000000000000000000000001,",
+         "1]", true},
+        {"smallest numbers", "[", "4.9406564584124654e-324,", "1]", true},
+        {"blanks", "[", " ", "1]", true},
+        {"empty strings", "[", "\"\",", "\"\"]", true},
+        {"words", "[", "null,", "true]", true},
+        {"short escaped strings", "[", "\"\\n\",", "1]", true},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         Str text = filled(a, CASES[i].head, CASES[i].unit, CASES[i].tail);
@@ -161,8 +161,8 @@ static void chosen_keys_cost_as_much_as_random_ones(void **state)
         const char *name;
         Str (*key)(Arena *a, size_t i);
     } CASES[] = {
-        {"pairs",   pairs_key  },
-        {"ends",    ends_key   },
+        {"pairs", pairs_key},
+        {"ends", ends_key},
         {"swapped", swapped_key},
         {"strided", strided_key},
     };

@@ -7,18 +7,18 @@
 static const struct {
     const char *text, *written;
 } STRINGS[] = {
-    {"",                                     "\"\""                                                     },
-    {"plain",                                "\"plain\""                                                },
-    {"<a href=\"x\">&</a>",                  "\"\\u003ca href=\\\"x\\\"\\u003e\\u0026\\u003c/a\\u003e\""},
-    {"\b\f\n\r\t",                           "\"\\b\\f\\n\\r\\t\""                                      },
-    {"\x01\x1f\x7f",                         "\"\\u0001\\u001f\x7f\""                                   },
-    {"back\\slash",                          "\"back\\\\slash\""                                        },
-    {"\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAA", "\"\\u2028\\u2029\xE2\x80\xAA\""                           },
-    {"ö你\xF0\x9F\x98\x80",                "\"ö你\xF0\x9F\x98\x80\""                                },
-    {"\xFF",                                 "\"\xEF\xBF\xBD\""                                         },
-    {"a\xC3",                                "\"a\xEF\xBF\xBD\""                                        },
-    {"\xED\xA0\x80",                         "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""                 },
-    {":;=?@%'$#!",                           "\":;=?@%'$#!\""                                           },
+    {"", "\"\""},
+    {"plain", "\"plain\""},
+    {"<a href=\"x\">&</a>", "\"\\u003ca href=\\\"x\\\"\\u003e\\u0026\\u003c/a\\u003e\""},
+    {"\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\""},
+    {"\x01\x1f\x7f", "\"\\u0001\\u001f\x7f\""},
+    {"back\\slash", "\"back\\\\slash\""},
+    {"\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAA", "\"\\u2028\\u2029\xE2\x80\xAA\""},
+    {"ö你\xF0\x9F\x98\x80", "\"ö你\xF0\x9F\x98\x80\""},
+    {"\xFF", "\"\xEF\xBF\xBD\""},
+    {"a\xC3", "\"a\xEF\xBF\xBD\""},
+    {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {":;=?@%'$#!", "\":;=?@%'$#!\""},
 };
 
 /* Behind and before plain text of all lengths, to meet every step of the wide loop. */

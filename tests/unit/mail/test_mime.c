@@ -4,15 +4,16 @@
 static const struct {
     const char *text, *header;
 } HEADERS[] = {
-    {"Hello",              "Hello"                                   },
-    {"",                   ""                                        },
-    {"  a  b ",            "a  b"                                    },
+    {"Hello", "Hello"},
+    {"", ""},
+    {"  a  b ", "a  b"},
     {"Gr\xc3\xbc\xc3\x9f"
-     "e",             "=?utf-8?q?Gr=C3=BC=C3=9Fe?="             },
-    {"a_b \xc3\xa9",       "=?utf-8?q?a=5Fb_=C3=A9?="                },
-    {"x\r\nBcc: you@b.co", "=?utf-8?q?x__Bcc=3A_you=40b=2Eco?="      },
-    {"x\ny",               "=?utf-8?q?x_y?="                         },
-    {"=?utf-8?q?fake?=",   "=?utf-8?q?=3D=3Futf-8=3Fq=3Ffake=3F=3D?="},
+     "e",
+     "=?utf-8?q?Gr=C3=BC=C3=9Fe?="},
+    {"a_b \xc3\xa9", "=?utf-8?q?a=5Fb_=C3=A9?="},
+    {"x\r\nBcc: you@b.co", "=?utf-8?q?x__Bcc=3A_you=40b=2Eco?="},
+    {"x\ny", "=?utf-8?q?x_y?="},
+    {"=?utf-8?q?fake?=", "=?utf-8?q?=3D=3Futf-8=3Fq=3Ffake=3F=3D?="},
 };
 
 static void headers_stay_on_their_line(void **state)
@@ -58,15 +59,15 @@ static void long_headers_are_folded(void **state)
 static const struct {
     const char *text, *encoded;
 } BODIES[] = {
-    {"",           ""                  },
-    {"plain text", "plain text"        },
-    {"a\nb\r\nc",  "a\r\nb\r\nc"       },
-    {"a=b",        "a=3Db"             },
-    {"\xc3\xa9",   "=C3=A9"            },
-    {"end \nx\t",  "end=20\r\nx=09"    },
+    {"", ""},
+    {"plain text", "plain text"},
+    {"a\nb\r\nc", "a\r\nb\r\nc"},
+    {"a=b", "a=3Db"},
+    {"\xc3\xa9", "=C3=A9"},
+    {"end \nx\t", "end=20\r\nx=09"},
     {".\n..\na.b", "=2E\r\n=2E.\r\na.b"},
-    {"a\rb",       "a=0Db"             },
-    {"\x01\x7f",   "=01=7F"            },
+    {"a\rb", "a=0Db"},
+    {"\x01\x7f", "=01=7F"},
 };
 
 static void bodies_are_ascii_in_short_lines(void **state)

@@ -46,10 +46,7 @@ static void a_request_and_its_answer(void **state)
     World *w = *state;
     Peer p = {.answer = OK_HELLO};
     peer_start(&p);
-    FetchHeader headers[] = {
-        {S("X-Mine"),  S("yes")},
-        {S("X-Empty"), S("")   }
-    };
+    FetchHeader headers[] = {{S("X-Mine"), S("yes")}, {S("X-Empty"), S("")}};
     FetchRequest request = {
         .url = peer_url(w->a, &p, "/x?y=1"), .headers = headers, .header_count = 2};
     FetchResponse answer;
@@ -61,9 +58,7 @@ static void a_request_and_its_answer(void **state)
     check_int("headers", answer.header_count, 4);
     request.method = "POST";
     request.body = S("{\"a\":1}");
-    request.headers = (FetchHeader[]){
-        {S("Content-Type"), S("application/json")}
-    };
+    request.headers = (FetchHeader[]){{S("Content-Type"), S("application/json")}};
     request.header_count = 1;
     check_ok("post", http_fetch(w->o, w->a, &request, &answer));
     request.method = "DELETE";
@@ -235,10 +230,10 @@ static void what_cannot_be_sent_is_refused(void **state)
         check_code(URLS[i], http_fetch(w->o, w->a, &request, &answer), "outgoing_bad_request");
     }
     static const FetchHeader HEADERS[] = {
-        {STR_INIT("X"),      STR_INIT("a\r\nY: b")},
-        {STR_INIT("X Y"),    STR_INIT("a")        },
-        {STR_INIT(""),       STR_INIT("a")        },
-        {STR_INIT("X: a\n"), STR_INIT("a")        },
+        {STR_INIT("X"), STR_INIT("a\r\nY: b")},
+        {STR_INIT("X Y"), STR_INIT("a")},
+        {STR_INIT(""), STR_INIT("a")},
+        {STR_INIT("X: a\n"), STR_INIT("a")},
     };
     for (size_t i = 0; i < COUNT(HEADERS); i++) {
         FetchRequest request = {

@@ -9,28 +9,28 @@ static const struct {
     const char *text, *at;
     int offset;
 } FAULTS[] = {
-    {"empty",               CHECK_RULE,   "",                               NULL,                 0 },
-    {"good",                CHECK_RULE,   "title = 'a' && views > 1",       NULL,                 0 },
-    {"blanks only",         CHECK_RULE,   "  ",                             "",                   2 },
-    {"no right side",       CHECK_RULE,   "title = ",                       "",                   8 },
-    {"unknown field",       CHECK_RULE,   "title = 'a' && nope = 1",        "nope",               15},
-    {"on the right",        CHECK_RULE,   "title = nope",                   "nope",               8 },
-    {"path",                CHECK_RULE,   "(title.x = 1)",                  "title.x",            1 },
-    {"sign",                CHECK_RULE,   "title == 1",                     "==",                 6 },
-    {"join",                CHECK_RULE,   "title = 1 & views = 1",          "&",                  10},
-    {"unterminated",        CHECK_RULE,   "title = 'a",                     "'a",                 8 },
-    {"modifier",            CHECK_RULE,   "title:nope = 1",                 "title:nope",         0 },
-    {"bracket",             CHECK_RULE,   "title = 1)",                     ")",                  9 },
-    {"open bracket",        CHECK_RULE,   "(title = 1",                     "",                   10},
-    {"character",           CHECK_RULE,   "title = 1; views = 1",           "; views = 1",        9 },
-    {"after a comment",     CHECK_RULE,   "// x\nnope = 1",                 "nope",               5 },
-    {"collection",          CHECK_RULE,   "@collection.nope.x = 1",         "@collection.nope.x", 0 },
-    {"function's argument", CHECK_RULE,   "geoDistance(nope, 1, 2, 3) < 1", "nope",               12},
-    {"client's filter",     CHECK_FILTER, "title ?? 1",                     "??",                 6 },
-    {"sort",                CHECK_SORT,   "-views,title",                   NULL,                 0 },
-    {"sort, unknown",       CHECK_SORT,   "-views, nope",                   "nope",               8 },
-    {"sort, doubled",       CHECK_SORT,   "views,,title",                   "",                   6 },
-    {"sort, open end",      CHECK_SORT,   "views,",                         "",                   6 },
+    {"empty", CHECK_RULE, "", NULL, 0},
+    {"good", CHECK_RULE, "title = 'a' && views > 1", NULL, 0},
+    {"blanks only", CHECK_RULE, "  ", "", 2},
+    {"no right side", CHECK_RULE, "title = ", "", 8},
+    {"unknown field", CHECK_RULE, "title = 'a' && nope = 1", "nope", 15},
+    {"on the right", CHECK_RULE, "title = nope", "nope", 8},
+    {"path", CHECK_RULE, "(title.x = 1)", "title.x", 1},
+    {"sign", CHECK_RULE, "title == 1", "==", 6},
+    {"join", CHECK_RULE, "title = 1 & views = 1", "&", 10},
+    {"unterminated", CHECK_RULE, "title = 'a", "'a", 8},
+    {"modifier", CHECK_RULE, "title:nope = 1", "title:nope", 0},
+    {"bracket", CHECK_RULE, "title = 1)", ")", 9},
+    {"open bracket", CHECK_RULE, "(title = 1", "", 10},
+    {"character", CHECK_RULE, "title = 1; views = 1", "; views = 1", 9},
+    {"after a comment", CHECK_RULE, "// x\nnope = 1", "nope", 5},
+    {"collection", CHECK_RULE, "@collection.nope.x = 1", "@collection.nope.x", 0},
+    {"function's argument", CHECK_RULE, "geoDistance(nope, 1, 2, 3) < 1", "nope", 12},
+    {"client's filter", CHECK_FILTER, "title ?? 1", "??", 6},
+    {"sort", CHECK_SORT, "-views,title", NULL, 0},
+    {"sort, unknown", CHECK_SORT, "-views, nope", "nope", 8},
+    {"sort, doubled", CHECK_SORT, "views,,title", "", 6},
+    {"sort, open end", CHECK_SORT, "views,", "", 6},
 };
 
 static void faults_have_a_place(void **state)
@@ -59,11 +59,11 @@ static void a_rule_in_pieces(void **state)
         const char *text;
         EvalResult result;
     } PARTS[] = {
-        {0, PART_OR,         "(1 = 1 && @request.auth.id = '') || title = 'x'", EVAL_TRUE   },
-        {1, PART_AND,        "1 = 1 && @request.auth.id = ''",                  EVAL_TRUE   },
-        {2, PART_COMPARISON, "1 = 1",                                           EVAL_TRUE   },
-        {2, PART_COMPARISON, "@request.auth.id = ''",                           EVAL_TRUE   },
-        {1, PART_COMPARISON, "title = 'x'",                                     EVAL_UNKNOWN},
+        {0, PART_OR, "(1 = 1 && @request.auth.id = '') || title = 'x'", EVAL_TRUE},
+        {1, PART_AND, "1 = 1 && @request.auth.id = ''", EVAL_TRUE},
+        {2, PART_COMPARISON, "1 = 1", EVAL_TRUE},
+        {2, PART_COMPARISON, "@request.auth.id = ''", EVAL_TRUE},
+        {1, PART_COMPARISON, "title = 'x'", EVAL_UNKNOWN},
     };
     QueryFixture *t = *state;
     QueryCase ask = {0};

@@ -189,19 +189,19 @@ static void expression(Buf *out, int depth)
 }
 
 static const QueryCase REQUESTS[] = {
-    {.caller = AS_GUEST                  },
-    {                                 .caller = AS_ANN, .method = "POST", .query = "{\"q\":\"\",\"n\":\"A\"}"},
-    {                                 .caller = AS_BOB,
+    {.caller = AS_GUEST},
+    {.caller = AS_ANN, .method = "POST", .query = "{\"q\":\"\",\"n\":\"A\"}"},
+    {.caller = AS_BOB,
      .query = "{\"q\":\"5\"}",
      .headers = "{\"x_token\":\"a%\"}",
      .body = "{\"title\":\"a\",\"views\":\"5\",\"active\":true,\"tags\":[\"a\",\"b\"],"
              "\"kind\":\"news\",\"data\":{\"x\":[1,null,\"t\"]},\"other\":\"A\",\"author\":\"u1\","
              "\"editors\":[\"u1\",\"u2\"],\"loc\":{\"lon\":1,\"lat\":2.5}}"},
-    { .caller = AS_CY,
+    {.caller = AS_CY,
      .headers = "{\"x_token\":\"_\"}",
      .body = "{\"title\":null,\"views\":0,\"active\":false,\"tags\":[],\"kind\":\"\",\"data\":null,"
              "\"other\":5.5,\"author\":\"\",\"editors\":[]}"},
-    {                .caller = AS_ROOT,
+    {.caller = AS_ROOT,
      .context = "batch",
      .body = "{\"title\":\"%\",\"tags\":\"b\",\"views\":-1}"},
 };
@@ -452,9 +452,7 @@ static bool sqlite_says(QueryFixture *t, Arena *a, size_t op, const DbValue *lef
                         const DbValue *right)
 {
     bool le = is_empty(left), re = is_empty(right);
-    Judgement j = {
-        .sql = sql_of(a, op, le, re), .values = {*left, *right}
-    };
+    Judgement j = {.sql = sql_of(a, op, le, re), .values = {*left, *right}};
     bool like = op >= 6;
     /* beside a known value an empty one is '' */
     if (op < 2 && le) j.values[0] = DB_VALUE_TEXT(S(""));
@@ -494,30 +492,30 @@ static void constants_compare_as_in_sqlite(void **state)
 {
     QueryFixture *t = *state;
     const Constant constants[] = {
-        {"null",                  DB_VALUE_NULL                    },
-        {"@request.body.missing", DB_VALUE_NULL                    },
-        {"''",                    DB_VALUE_TEXT(S(""))             },
-        {"true",                  DB_VALUE_INT(1)                  },
-        {"@request.body.no",      DB_VALUE_INT(0)                  },
-        {"@request.body.n",       DB_VALUE_REAL(0)                 },
-        {"-1",                    DB_VALUE_REAL(-1)                },
-        {"0.1",                   DB_VALUE_REAL(0.1)               },
-        {"9007199254740993",      DB_VALUE_REAL(9007199254740992.0)},
-        {"'0'",                   DB_VALUE_TEXT(S("0"))            },
-        {"'a'",                   DB_VALUE_TEXT(S("a"))            },
-        {"@request.body.t",       DB_VALUE_TEXT(S("aB"))           },
-        {"'a%'",                  DB_VALUE_TEXT(S("a%"))           },
-        {"'_b'",                  DB_VALUE_TEXT(S("_b"))           },
-        {"'%_b'",                 DB_VALUE_TEXT(S("%_b"))          },
-        {"'a\\%'",                DB_VALUE_TEXT(S("a\\%"))         },
-        {"'%a\\%'",               DB_VALUE_TEXT(S("%a\\%"))        },
-        {"'\\\\'",                DB_VALUE_TEXT(S("\\"))           },
-        {"'%\\\\'",               DB_VALUE_TEXT(S("%\\"))          },
-        {"'%\\\\x'",              DB_VALUE_TEXT(S("%\\x"))         },
-        {"'\xc3\x84%'",           DB_VALUE_TEXT(S("\xc3\x84%"))    },
-        {"'\xc3\xa4'",            DB_VALUE_TEXT(S("\xc3\xa4"))     },
-        {"'%_'",                  DB_VALUE_TEXT(S("%_"))           },
-        {"@request.body.list",    DB_VALUE_TEXT(S("[]"))           },
+        {"null", DB_VALUE_NULL},
+        {"@request.body.missing", DB_VALUE_NULL},
+        {"''", DB_VALUE_TEXT(S(""))},
+        {"true", DB_VALUE_INT(1)},
+        {"@request.body.no", DB_VALUE_INT(0)},
+        {"@request.body.n", DB_VALUE_REAL(0)},
+        {"-1", DB_VALUE_REAL(-1)},
+        {"0.1", DB_VALUE_REAL(0.1)},
+        {"9007199254740993", DB_VALUE_REAL(9007199254740992.0)},
+        {"'0'", DB_VALUE_TEXT(S("0"))},
+        {"'a'", DB_VALUE_TEXT(S("a"))},
+        {"@request.body.t", DB_VALUE_TEXT(S("aB"))},
+        {"'a%'", DB_VALUE_TEXT(S("a%"))},
+        {"'_b'", DB_VALUE_TEXT(S("_b"))},
+        {"'%_b'", DB_VALUE_TEXT(S("%_b"))},
+        {"'a\\%'", DB_VALUE_TEXT(S("a\\%"))},
+        {"'%a\\%'", DB_VALUE_TEXT(S("%a\\%"))},
+        {"'\\\\'", DB_VALUE_TEXT(S("\\"))},
+        {"'%\\\\'", DB_VALUE_TEXT(S("%\\"))},
+        {"'%\\\\x'", DB_VALUE_TEXT(S("%\\x"))},
+        {"'\xc3\x84%'", DB_VALUE_TEXT(S("\xc3\x84%"))},
+        {"'\xc3\xa4'", DB_VALUE_TEXT(S("\xc3\xa4"))},
+        {"'%_'", DB_VALUE_TEXT(S("%_"))},
+        {"@request.body.list", DB_VALUE_TEXT(S("[]"))},
     };
     Arena *a = arena_create("constants", 64 << 20);
     for (size_t i = 0; i < COUNT(constants); i++) {
@@ -544,10 +542,10 @@ static void long_likes_are_left_to_sql(void **state)
         size_t text, pattern;
         EvalResult expected;
     } CASES[] = {
-        {4000, 10,   EVAL_FALSE  },
-        {100,  2000, EVAL_FALSE  },
+        {4000, 10, EVAL_FALSE},
+        {100, 2000, EVAL_FALSE},
         {4000, 2000, EVAL_UNKNOWN},
-        {5000, 10,   EVAL_UNKNOWN},
+        {5000, 10, EVAL_UNKNOWN},
     };
     QueryFixture *t = *state;
     Arena *a = t->arena;

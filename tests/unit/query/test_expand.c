@@ -19,15 +19,15 @@ static void draw(Buf *out, const ExpandNode *n)
 static const struct {
     const char *name, *text, *tree;
 } CASES[] = {
-    {"nothing",                     "",                       ""                       },
-    {"one",                         "author",                 "author"                 },
-    {"a prefix is the same branch", "author,author.org",      "author(org)"            },
-    {"order does not matter",       "author.org,author",      "author(org)"            },
-    {"duplicates",                  "a,b,a",                  "a,b"                    },
-    {"blanks and dots",             " .a . b. , ,c",          "a(b),c"                 },
-    {"six steps, not seven",        "a.b.c.d.e.f.g",          "a(b(c(d(e(f)))))"       },
-    {"back relation",               "comments_via_post.user", "comments_via_post(user)"},
-    {"the old form",                "comments(post).user",    "comments_via_post(user)"},
+    {"nothing", "", ""},
+    {"one", "author", "author"},
+    {"a prefix is the same branch", "author,author.org", "author(org)"},
+    {"order does not matter", "author.org,author", "author(org)"},
+    {"duplicates", "a,b,a", "a,b"},
+    {"blanks and dots", " .a . b. , ,c", "a(b),c"},
+    {"six steps, not seven", "a.b.c.d.e.f.g", "a(b(c(d(e(f)))))"},
+    {"back relation", "comments_via_post.user", "comments_via_post(user)"},
+    {"the old form", "comments(post).user", "comments_via_post(user)"},
 };
 
 static void parses(void **state)

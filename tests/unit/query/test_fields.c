@@ -11,20 +11,20 @@ static const char RECORD[] =
 static const struct {
     const char *name, *fields, *expected; /* expected NULL: refused */
 } PICKS[] = {
-    {"one key",                                  "id",                              "{\"id\":\"1\"}"                            },
-    {"two keys and blanks",                      " id , title ",                    "{\"id\":\"1\",\"title\":\"t\"}"            },
-    {"nothing asked keeps all of an empty text", ",",                               NULL                                        },
-    {"missing keys are ignored",                 "nope",                            "{}"                                        },
-    {"a path",                                   "a.b",                             "{\"a\":{\"b\":1}}"                         },
-    {"the parent selects all",                   "a.b,a",                           "{\"a\":{\"b\":1,\"c\":{\"id\":2,\"x\":3}}}"},
-    {"inside arrays",                            "list.id",                         "{\"list\":[{\"id\":4},{\"id\":6}]}"        },
-    {"all below",                                "a.*",                             "{\"a\":{\"b\":1,\"c\":{\"id\":2,\"x\":3}}}"},
-    {"all below but one reduced",                "a.*,a.c.id",                      "{\"a\":{\"b\":1,\"c\":{\"id\":2}}}"        },
-    {"a star in the middle matches nothing",     "a.*.id",                          "{\"a\":{}}"                                },
-    {"everything but one reduced",               "*,a.b,list.n,expand.author.name",
+    {"one key", "id", "{\"id\":\"1\"}"},
+    {"two keys and blanks", " id , title ", "{\"id\":\"1\",\"title\":\"t\"}"},
+    {"nothing asked keeps all of an empty text", ",", NULL},
+    {"missing keys are ignored", "nope", "{}"},
+    {"a path", "a.b", "{\"a\":{\"b\":1}}"},
+    {"the parent selects all", "a.b,a", "{\"a\":{\"b\":1,\"c\":{\"id\":2,\"x\":3}}}"},
+    {"inside arrays", "list.id", "{\"list\":[{\"id\":4},{\"id\":6}]}"},
+    {"all below", "a.*", "{\"a\":{\"b\":1,\"c\":{\"id\":2,\"x\":3}}}"},
+    {"all below but one reduced", "a.*,a.c.id", "{\"a\":{\"b\":1,\"c\":{\"id\":2}}}"},
+    {"a star in the middle matches nothing", "a.*.id", "{\"a\":{}}"},
+    {"everything but one reduced", "*,a.b,list.n,expand.author.name",
      "{\"id\":\"1\",\"title\":\"t\",\"a\":{\"b\":1},\"list\":[{\"n\":5},{\"n\":7}],"
-     "\"expand\":{\"author\":{\"name\":\"Ann\"}}}"                                                                              },
-    {"a path into a plain value",                "title.x",                         "{\"title\":\"t\"}"                         },
+     "\"expand\":{\"author\":{\"name\":\"Ann\"}}}"},
+    {"a path into a plain value", "title.x", "{\"title\":\"t\"}"},
 };
 
 static void picks(void **state)
@@ -75,24 +75,24 @@ static const struct {
     bool ellipsis;
     const char *expected;
 } EXCERPTS[] = {
-    {"the contract's example",            "<p>Hello</p><b>wor</b>ld",                           8,  true,  "Hello wo..." },
-    {"short enough",                      "<p>Hello</p>",                                       8,  true,  "Hello"       },
-    {"exactly",                           "12345",                                              5,  true,  "12345"       },
-    {"one more",                          "123456",                                             5,  true,  "12345..."    },
-    {"no ellipsis",                       "123456",                                             5,  false, "12345"       },
-    {"blanks fold",                       " a \n\t b ",                                         20, false, "a b"         },
-    {"entities",                          "a &amp; b &#65;&#x42; &lt;i&gt;",                    30, false, "a & b AB <i>"},
-    {"unknown entity stays",              "a &nope; b &",                                       30, false, "a &nope; b &"},
-    {"scripts and styles go",             "a<script>if (x < y) {}</script><style>p{}</style>b", 30, false,
-     "a b"                                                                                                               },
-    {"nested skipped element",            "a<form><form>x</form>y</form>b",                     30, false, "a b"         },
-    {"void elements skip nothing",        "a<img src='x>y'>b",                                  30, false, "a b"         },
-    {"comments",                          "a<!-- <b> -->b",                                     30, false, "ab"          },
-    {"a lone less-than",                  "1 < 2",                                              30, false, "1 < 2"       },
-    {"unclosed tag",                      "a<b",                                                30, false, "a"           },
-    {"trimmed after the cut",             "abc def",                                            4,  true,  "abc..."      },
-    {"code points, not bytes",            "äöüß",                                           2,  true,  "äö..."     },
-    {"inline elements do not part words", "<em>wo</em><i>rd</i>",                               30, false, "word"        },
+    {"the contract's example", "<p>Hello</p><b>wor</b>ld", 8, true, "Hello wo..."},
+    {"short enough", "<p>Hello</p>", 8, true, "Hello"},
+    {"exactly", "12345", 5, true, "12345"},
+    {"one more", "123456", 5, true, "12345..."},
+    {"no ellipsis", "123456", 5, false, "12345"},
+    {"blanks fold", " a \n\t b ", 20, false, "a b"},
+    {"entities", "a &amp; b &#65;&#x42; &lt;i&gt;", 30, false, "a & b AB <i>"},
+    {"unknown entity stays", "a &nope; b &", 30, false, "a &nope; b &"},
+    {"scripts and styles go", "a<script>if (x < y) {}</script><style>p{}</style>b", 30, false,
+     "a b"},
+    {"nested skipped element", "a<form><form>x</form>y</form>b", 30, false, "a b"},
+    {"void elements skip nothing", "a<img src='x>y'>b", 30, false, "a b"},
+    {"comments", "a<!-- <b> -->b", 30, false, "ab"},
+    {"a lone less-than", "1 < 2", 30, false, "1 < 2"},
+    {"unclosed tag", "a<b", 30, false, "a"},
+    {"trimmed after the cut", "abc def", 4, true, "abc..."},
+    {"code points, not bytes", "äöüß", 2, true, "äö..."},
+    {"inline elements do not part words", "<em>wo</em><i>rd</i>", 30, false, "word"},
 };
 
 static void excerpts(void **state)

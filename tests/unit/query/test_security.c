@@ -7,14 +7,14 @@
 static const struct {
     const char *name, *filter, *word;
 } FORBIDDEN[] = {
-    {"caller",                 "@request.auth.id = 'x'",        "@request."   },
-    {"own id",                 "author = @request.auth.id",     "@request."   },
-    {"body",                   "@request.body.x = 1",           "@request."   },
-    {"collection",             "@collection.bans.user ?= 'u1'", "@collection."},
-    {"in a text",              "title = '@request.'",           "@request."   },
-    {"in a text 2",            "title = \"x@collection.y\"",    "@collection."},
-    {"in a comment",           "title = 'a' // @request.auth",  "@request."   },
-    {"in what does not parse", "@collection. ((",               "@collection."},
+    {"caller", "@request.auth.id = 'x'", "@request."},
+    {"own id", "author = @request.auth.id", "@request."},
+    {"body", "@request.body.x = 1", "@request."},
+    {"collection", "@collection.bans.user ?= 'u1'", "@collection."},
+    {"in a text", "title = '@request.'", "@request."},
+    {"in a text 2", "title = \"x@collection.y\"", "@collection."},
+    {"in a comment", "title = 'a' // @request.auth", "@request."},
+    {"in what does not parse", "@collection. ((", "@collection."},
 };
 
 static void forbidden_words(void **state)
@@ -38,28 +38,28 @@ static const struct {
     const char *name, *collection, *filter;
     const char *ids; /* for a superuser */
 } LOCKED[] = {
-    {"hidden field",                 "posts",    "secret = 'red'",                          "p1"      },
-    {"hidden field on the right",    "posts",    "'red' = secret",                          "p1"      },
-    {"hidden field with a modifier", "posts",    "secret:lower = 'red'",                    "p1"      },
-    {"hidden field behind or",       "posts",    "1 = 1 || secret = 'red'",                 "p1 p2 p3"},
-    {"hidden field behind false",    "posts",    "1 = 2 && secret = 'red'",                 ""        },
-    {"hidden field in a function",   "posts",    "strftime('%Y', secret) = ''",             "p1 p2 p3"},
-    {"hidden field of a relation",   "posts",    "author.salary > 15",                      "p3"      },
-    {"hidden field of several",      "posts",    "editors.salary ?> 15",                    "p1 p3"   },
-    {"hidden field far away",        "comments", "post.author.salary = 10",                 "c1 c2"   },
-    {"there and back",               "posts",    "author.posts_via_author.secret ?= 'red'", "p1"      },
-    {"hidden back relation",         "posts",    "audits_via_post.text ?= 'seen'",          "p1"      },
-    {"hidden back relation's id",    "posts",    "audits_via_post.id != ''",                "p1"      },
-    {"hidden relation",              "audits",   "post.title = 'Hello'",                    "t1"      },
-    {"hidden relation's id",         "audits",   "post = 'p1'",                             "t1"      },
-    {"password",                     "users",    "password != ''",                          "u1 u2 u3"},
-    {"password of a relation",       "posts",    "author.password ~ 'h'",                   "p1 p3"   },
-    {"token key",                    "users",    "tokenKey = 'k1'",                         "u1"      },
-    {"token key of a relation",      "posts",    "author.tokenKey > 'k'",                   "p1 p3"   },
-    {"locked collection",            "posts",    "notes_via_post.text ?= 'private'",        "p1"      },
-    {"locked collection's id",       "posts",    "notes_via_post.id != ''",                 "p1"      },
-    {"locked collection's length",   "comments", "post.notes_via_post.text ?~ 'p'",         "c1 c2"   },
-    {"through a locked collection",  "posts",    "notes_via_post.post.title ?= 'Hello'",    "p1"      },
+    {"hidden field", "posts", "secret = 'red'", "p1"},
+    {"hidden field on the right", "posts", "'red' = secret", "p1"},
+    {"hidden field with a modifier", "posts", "secret:lower = 'red'", "p1"},
+    {"hidden field behind or", "posts", "1 = 1 || secret = 'red'", "p1 p2 p3"},
+    {"hidden field behind false", "posts", "1 = 2 && secret = 'red'", ""},
+    {"hidden field in a function", "posts", "strftime('%Y', secret) = ''", "p1 p2 p3"},
+    {"hidden field of a relation", "posts", "author.salary > 15", "p3"},
+    {"hidden field of several", "posts", "editors.salary ?> 15", "p1 p3"},
+    {"hidden field far away", "comments", "post.author.salary = 10", "c1 c2"},
+    {"there and back", "posts", "author.posts_via_author.secret ?= 'red'", "p1"},
+    {"hidden back relation", "posts", "audits_via_post.text ?= 'seen'", "p1"},
+    {"hidden back relation's id", "posts", "audits_via_post.id != ''", "p1"},
+    {"hidden relation", "audits", "post.title = 'Hello'", "t1"},
+    {"hidden relation's id", "audits", "post = 'p1'", "t1"},
+    {"password", "users", "password != ''", "u1 u2 u3"},
+    {"password of a relation", "posts", "author.password ~ 'h'", "p1 p3"},
+    {"token key", "users", "tokenKey = 'k1'", "u1"},
+    {"token key of a relation", "posts", "author.tokenKey > 'k'", "p1 p3"},
+    {"locked collection", "posts", "notes_via_post.text ?= 'private'", "p1"},
+    {"locked collection's id", "posts", "notes_via_post.id != ''", "p1"},
+    {"locked collection's length", "comments", "post.notes_via_post.text ?~ 'p'", "c1 c2"},
+    {"through a locked collection", "posts", "notes_via_post.post.title ?= 'Hello'", "p1"},
 };
 
 static void hidden_and_locked(void **state)
@@ -94,19 +94,19 @@ static const struct {
     const char *name, *collection, *filter;
     const char *ids, *all; /* for others, for superusers */
 } EMAILS[] = {
-    {"own row",                    "users", "email ~ 'x.org'",                   "u1", "u1 u2 u3"},
-    {"hidden one",                 "users", "email = 'u2@x.org'",                "",   "u2"      },
-    {"shown one",                  "users", "email = 'u1@x.org'",                "u1", "u1"      },
-    {"differs",                    "users", "email != 'nope'",                   "u1", "u1 u2 u3"},
-    {"on the right",               "users", "'u2@x.org' = email",                "",   "u2"      },
-    {"with a modifier",            "users", "email:lower = 'u2@x.org'",          "",   "u2"      },
-    {"negated is not a way round", "users", "email !~ 'zzz'",                    "u1", "u1 u2 u3"},
-    {"in an or",                   "users", "email = 'u2@x.org' || name = 'Cy'", "u3", "u2 u3"   },
-    {"of a relation",              "posts", "author.email ~ 'x.org'",            "p1", "p1 p3"   },
-    {"of a relation, differs",     "posts", "author.email != 'u1@x.org'",        "",   "p2 p3"   },
-    {"of several, any",            "posts", "editors.email ?= 'u2@x.org'",       "",   "p1 p3"   },
-    {"of several, any shown",      "posts", "editors.email ?= 'u1@x.org'",       "p1", "p1"      },
-    {"both sides",                 "users", "email = email",                     "u1", "u1 u2 u3"},
+    {"own row", "users", "email ~ 'x.org'", "u1", "u1 u2 u3"},
+    {"hidden one", "users", "email = 'u2@x.org'", "", "u2"},
+    {"shown one", "users", "email = 'u1@x.org'", "u1", "u1"},
+    {"differs", "users", "email != 'nope'", "u1", "u1 u2 u3"},
+    {"on the right", "users", "'u2@x.org' = email", "", "u2"},
+    {"with a modifier", "users", "email:lower = 'u2@x.org'", "", "u2"},
+    {"negated is not a way round", "users", "email !~ 'zzz'", "u1", "u1 u2 u3"},
+    {"in an or", "users", "email = 'u2@x.org' || name = 'Cy'", "u3", "u2 u3"},
+    {"of a relation", "posts", "author.email ~ 'x.org'", "p1", "p1 p3"},
+    {"of a relation, differs", "posts", "author.email != 'u1@x.org'", "", "p2 p3"},
+    {"of several, any", "posts", "editors.email ?= 'u2@x.org'", "", "p1 p3"},
+    {"of several, any shown", "posts", "editors.email ?= 'u1@x.org'", "p1", "p1"},
+    {"both sides", "users", "email = email", "u1", "u1 u2 u3"},
 };
 
 static void emails(void **state)
@@ -130,14 +130,14 @@ static void hidden_emails_are_no_violators(void **state)
     static const struct {
         const char *hit, *miss; /* the hidden address and another one */
     } ROWS[] = {
-        {"editors.email != 'u2@x.org'",                  "editors.email != 'zz@x.org'"       },
-        {"editors.email !~ 'u2%'",                       "editors.email !~ 'z%'"             },
-        {"editors.email < 'u2@x.org'",                   "editors.email < 'u9@x.org'"        },
-        {"editors.email <= 'u2@x.or'",                   "editors.email <= 'u2@x.org'"       },
-        {"'u2@x.org' != editors.email",                  "'zz@x.org' != editors.email"       },
-        {"editors.email:lower != 'u2@x.org'",            "editors.email:lower != 'zz@x.org'" },
+        {"editors.email != 'u2@x.org'", "editors.email != 'zz@x.org'"},
+        {"editors.email !~ 'u2%'", "editors.email !~ 'z%'"},
+        {"editors.email < 'u2@x.org'", "editors.email < 'u9@x.org'"},
+        {"editors.email <= 'u2@x.or'", "editors.email <= 'u2@x.org'"},
+        {"'u2@x.org' != editors.email", "'zz@x.org' != editors.email"},
+        {"editors.email:lower != 'u2@x.org'", "editors.email:lower != 'zz@x.org'"},
         {"strftime('%Y', editors.email, '+1 day') = ''", "strftime('%Y', editors.email) = ''"},
-        {"editors.email != tags:each",                   "editors.email != kind"             },
+        {"editors.email != tags:each", "editors.email != kind"},
     };
     for (size_t i = 0; i < COUNT(ROWS); i++) {
         Str hit = query_ids(t, &(QueryCase){.filter = ROWS[i].hit});
@@ -169,21 +169,21 @@ static const struct {
     QueryCaller caller;
     const char *ids;
 } GUARDED[] = {
-    {"guest",                                    "drafts_via_post.text ?= 'mine'",             AS_GUEST, ""     },
-    {"owner",                                    "drafts_via_post.text ?= 'mine'",             AS_ANN,   "p1"   },
-    {"another",                                  "drafts_via_post.text ?= 'mine'",             AS_BOB,   ""     },
-    {"superuser",                                "drafts_via_post.text ?= 'mine'",             AS_ROOT,  "p1"   },
-    {"all, owner",                               "drafts_via_post.text = 'mine'",              AS_ANN,   "p1"   },
-    {"all, another",                             "drafts_via_post.text = 'mine'",              AS_BOB,   ""     },
-    {"posts without drafts",                     "drafts_via_post.id = ''",                    AS_GUEST, "p2"   },
-    {"posts with drafts, guest",                 "drafts_via_post.id ?!= ''",                  AS_GUEST, ""     },
-    {"posts with drafts, owner",                 "drafts_via_post.id ?!= ''",                  AS_BOB,   "p3"   },
-    {"or does not go round it",                  "drafts_via_post.text ?= 'mine' || id != ''", AS_GUEST, "p2"   },
-    {"or does not go round it, owner",           "drafts_via_post.text ?= 'x' || id != ''",    AS_ANN,   "p1 p2"},
+    {"guest", "drafts_via_post.text ?= 'mine'", AS_GUEST, ""},
+    {"owner", "drafts_via_post.text ?= 'mine'", AS_ANN, "p1"},
+    {"another", "drafts_via_post.text ?= 'mine'", AS_BOB, ""},
+    {"superuser", "drafts_via_post.text ?= 'mine'", AS_ROOT, "p1"},
+    {"all, owner", "drafts_via_post.text = 'mine'", AS_ANN, "p1"},
+    {"all, another", "drafts_via_post.text = 'mine'", AS_BOB, ""},
+    {"posts without drafts", "drafts_via_post.id = ''", AS_GUEST, "p2"},
+    {"posts with drafts, guest", "drafts_via_post.id ?!= ''", AS_GUEST, ""},
+    {"posts with drafts, owner", "drafts_via_post.id ?!= ''", AS_BOB, "p3"},
+    {"or does not go round it", "drafts_via_post.text ?= 'mine' || id != ''", AS_GUEST, "p2"},
+    {"or does not go round it, owner", "drafts_via_post.text ?= 'x' || id != ''", AS_ANN, "p1 p2"},
     {"what is always true does not go round it", "drafts_via_post.text ?= 'mine' || 1 = 1",
-     AS_GUEST,                                                                                           "p2"   },
-    {"through it",                               "drafts_via_post.owner.name ?= 'Ann'",        AS_ANN,   "p1"   },
-    {"through it, another",                      "drafts_via_post.owner.name ?= 'Ann'",        AS_BOB,   ""     },
+     AS_GUEST, "p2"},
+    {"through it", "drafts_via_post.owner.name ?= 'Ann'", AS_ANN, "p1"},
+    {"through it, another", "drafts_via_post.owner.name ?= 'Ann'", AS_BOB, ""},
 };
 
 static void guarded_collections(void **state)
@@ -208,19 +208,19 @@ static void rules_with_joins(void **state)
         QueryCaller caller;
         const char *ids;
     } ROWS[] = {
-        {"single relation",                        "author.name = 'Ann'",                         "{\"x\":\"y\"}", AS_GUEST, "p1"},
-        {"single relation, hidden by rule",        "author.name = 'Bob'",                         "{\"x\":\"y\"}", AS_GUEST, ""  },
-        {"no author",                              "author.name = ''",                            "{\"x\":\"y\"}", AS_GUEST, "p2"},
-        {"without the header",                     "author.name = 'Ann'",                         "{}",            AS_GUEST, ""  },
-        {"superuser",                              "author.name = 'Bob'",                         "{}",            AS_ROOT,  "p3"},
-        {"several, any",                           "editors.name ?= 'Ann'",                       "{\"x\":\"y\"}", AS_GUEST, "p1"},
-        {"several, any, hidden by rule",           "editors.name ?= 'Bob'",                       "{\"x\":\"y\"}", AS_GUEST, ""  },
-        {"invisible rows still count against all", "editors.name = 'Ann'",                        "{\"x\":\"y\"}",
-         AS_GUEST,                                                                                                           ""  },
-        {"the id itself is no traversal",          "author = 'u2'",                               "{}",            AS_GUEST, "p3"},
-        {"twice the same path",                    "author.name != '' && author.org.title ~ 'A'", "{\"x\":\"y\"}",
-         AS_GUEST,                                                                                                           "p1"},
-        {"rules are not restricted",               NULL,                                          "{}",            AS_GUEST, "p1"},
+        {"single relation", "author.name = 'Ann'", "{\"x\":\"y\"}", AS_GUEST, "p1"},
+        {"single relation, hidden by rule", "author.name = 'Bob'", "{\"x\":\"y\"}", AS_GUEST, ""},
+        {"no author", "author.name = ''", "{\"x\":\"y\"}", AS_GUEST, "p2"},
+        {"without the header", "author.name = 'Ann'", "{}", AS_GUEST, ""},
+        {"superuser", "author.name = 'Bob'", "{}", AS_ROOT, "p3"},
+        {"several, any", "editors.name ?= 'Ann'", "{\"x\":\"y\"}", AS_GUEST, "p1"},
+        {"several, any, hidden by rule", "editors.name ?= 'Bob'", "{\"x\":\"y\"}", AS_GUEST, ""},
+        {"invisible rows still count against all", "editors.name = 'Ann'", "{\"x\":\"y\"}",
+         AS_GUEST, ""},
+        {"the id itself is no traversal", "author = 'u2'", "{}", AS_GUEST, "p3"},
+        {"twice the same path", "author.name != '' && author.org.title ~ 'A'", "{\"x\":\"y\"}",
+         AS_GUEST, "p1"},
+        {"rules are not restricted", NULL, "{}", AS_GUEST, "p1"},
     };
     for (size_t i = 0; i < COUNT(ROWS); i++)
         check_str(ROWS[i].name,
@@ -260,13 +260,13 @@ static void rules_with_all(void **state)
     static const struct {
         const char *rule, *filter, *ids;
     } ROWS[] = {
-        {"posts_via_author.secret = 'red'",              "author.name != ''",   "p1"   },
-        {"posts_via_author.secret = 'red'",              "editors.name ?!= ''", "p1"   },
-        {"posts_via_author.comments_via_post.stars = 5", "author.name != ''",   "p3"   },
-        {"posts_via_author.tags:each = 'b'",             "author.name != ''",   "p3"   },
-        {"posts_via_author.tags:each ?= 'b'",            "author.name != ''",   "p1 p3"},
-        {"@collection.bans.user != id",                  "author.name != ''",   "p1"   },
-        {"posts_via_author.editors.id = id",             "author.name != ''",   "p3"   },
+        {"posts_via_author.secret = 'red'", "author.name != ''", "p1"},
+        {"posts_via_author.secret = 'red'", "editors.name ?!= ''", "p1"},
+        {"posts_via_author.comments_via_post.stars = 5", "author.name != ''", "p3"},
+        {"posts_via_author.tags:each = 'b'", "author.name != ''", "p3"},
+        {"posts_via_author.tags:each ?= 'b'", "author.name != ''", "p1 p3"},
+        {"@collection.bans.user != id", "author.name != ''", "p1"},
+        {"posts_via_author.editors.id = id", "author.name != ''", "p3"},
     };
     for (size_t i = 0; i < COUNT(ROWS); i++) {
         Str json = str_printf(t->arena, "{\"listRule\":\"%s\"}", ROWS[i].rule);

@@ -15,26 +15,26 @@ static const Str TITLE = STR_INIT("title");
 static const struct {
     const char *name, *rule, *filter, *sort, *sql;
 } TEXTS[] = {
-    {"all",                             "",                                                   "",                             "",              "SELECT \"t\".\"id\" FROM \"posts\" \"t\""},
-    {"rule of the request",             "@request.auth.id != ''",                             "",                             "",
-     "SELECT \"t\".\"id\" FROM \"posts\" \"t\""                                                                                                                                          },
-    {"owner",                           "author = @request.auth.id",                          "",                             "",
-     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE \"t\".\"author\" = ?1"                                                                                                              },
-    {"rule that fails",                 "@request.auth.id = ''",                              "views = 1",                    "-views",
-     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE 1 = 0"                                                                                                                              },
-    {"owner or nobody's request",       "@request.auth.id = '' || author = @request.auth.id", "",                             "",
-     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE (\"t\".\"author\" = ?1)"                                                                                                            },
-    {"filter and sort",                 "@request.auth.id != ''",                             "views > 4 && kind = 'news'",   "-published,id",
+    {"all", "", "", "", "SELECT \"t\".\"id\" FROM \"posts\" \"t\""},
+    {"rule of the request", "@request.auth.id != ''", "", "",
+     "SELECT \"t\".\"id\" FROM \"posts\" \"t\""},
+    {"owner", "author = @request.auth.id", "", "",
+     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE \"t\".\"author\" = ?1"},
+    {"rule that fails", "@request.auth.id = ''", "views = 1", "-views",
+     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE 1 = 0"},
+    {"owner or nobody's request", "@request.auth.id = '' || author = @request.auth.id", "", "",
+     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE (\"t\".\"author\" = ?1)"},
+    {"filter and sort", "@request.auth.id != ''", "views > 4 && kind = 'news'", "-published,id",
      "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE \"t\".\"views\" > ?1 AND \"t\".\"kind\" = ?2 "
-     "ORDER BY \"t\".\"published\" DESC, \"t\".\"id\" ASC"                                                                                                                               },
-    {"relation's id",                   "",                                                   "author.id = 'u1'",             "",
-     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE \"t\".\"author\" = ?1"                                                                                                              },
-    {"single relation repeats nothing", "author.name = 'Ann'",                                "",                             "",
+     "ORDER BY \"t\".\"published\" DESC, \"t\".\"id\" ASC"},
+    {"relation's id", "", "author.id = 'u1'", "",
+     "SELECT \"t\".\"id\" FROM \"posts\" \"t\" WHERE \"t\".\"author\" = ?1"},
+    {"single relation repeats nothing", "author.name = 'Ann'", "", "",
      "SELECT \"t\".\"id\" FROM \"posts\" \"t\" LEFT JOIN \"users\" \"j1\" ON \"j1\".\"id\" = "
-     "\"t\".\"author\" WHERE \"j1\".\"name\" = ?1"                                                                                                                                       },
-    {"back-relation, any",              "",                                                   "comments_via_post.stars ?> 1", "",
+     "\"t\".\"author\" WHERE \"j1\".\"name\" = ?1"},
+    {"back-relation, any", "", "comments_via_post.stars ?> 1", "",
      "SELECT DISTINCT \"t\".\"id\" FROM \"posts\" \"t\" LEFT JOIN \"comments\" \"j1\" ON "
-     "\"j1\".\"post\" = \"t\".\"id\" WHERE \"j1\".\"stars\" > ?1"                                                                                                                        },
+     "\"j1\".\"post\" = \"t\".\"id\" WHERE \"j1\".\"stars\" > ?1"},
 };
 
 static void says_no_more_than_needed(void **state)
@@ -88,11 +88,7 @@ static void pads_ids(void **state)
         size_t count;
         const char *tail;
     } CASES[] = {
-        {1, " = ?1"            },
-        {2, " IN (?1,?2)"      },
-        {3, " IN (?1,?2,?3,?4)"},
-        {4, " IN (?1,?2,?3,?4)"}
-    };
+        {1, " = ?1"}, {2, " IN (?1,?2)"}, {3, " IN (?1,?2,?3,?4)"}, {4, " IN (?1,?2,?3,?4)"}};
     Str *ids = arena_new(t->arena, Str, 300);
     for (size_t i = 0; i < 300; i++)
         ids[i] = S("p1");

@@ -266,13 +266,13 @@ static const struct {
     const char *json; /* as a POST says it */
     const char *line; /* how its events begin */
 } CHURN_TOPICS[] = {
-    {"\"posts/*\"",                                                                               "event:posts/*\n"},
-    {"\"posts\"",                                                                                 "event:posts\n"  },
+    {"\"posts/*\"", "event:posts/*\n"},
+    {"\"posts\"", "event:posts\n"},
     {"\"posts?options={\\\"query\\\":{\\\"filter\\\":\\\"n>0\\\"}}\"",
-     "event:posts?options={\"query\":{\"filter\":\"n>0\"}}\n"                                                      },
+     "event:posts?options={\"query\":{\"filter\":\"n>0\"}}\n"},
     {"\"posts?options={\\\"query\\\":{\\\"fields\\\":\\\"n\\\",\\\"expand\\\":\\\"owner\\\"}}\"",
-     "event:posts?options={\"query\":{\"fields\":\"n\",\"expand\":\"owner\"}}\n"                                   },
-    {"\"guarded\"",                                                                               "event:guarded\n"},
+     "event:posts?options={\"query\":{\"fields\":\"n\",\"expand\":\"owner\"}}\n"},
+    {"\"guarded\"", "event:guarded\n"},
 };
 
 /* Numbers only grow, topic by topic: what was on its way when the subscription

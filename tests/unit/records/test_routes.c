@@ -50,9 +50,7 @@ static Error *before(Req *req, Res *res)
     return NULL;
 }
 
-static const RouteTable TABLES[1] = {
-    {record_routes, 8}
-};
+static const RouteTable TABLES[1] = {{record_routes, 8}};
 
 static int site_setup(void **state)
 {
@@ -138,41 +136,41 @@ static const struct {
     int status;
     const char *part;
 } READS[] = {
-    {R,                                          200, "'page':1,'perPage':30,'totalItems':3,'totalPages':1}\n"           },
-    {R "?perPage=2",                             200, "'page':1,'perPage':2,'totalItems':3,'totalPages':2}"              },
-    {R "?perPage=2&page=2",                      200,
-     "{'items':[{'collectionId':'pbc_1125843985','collectionName':'posts','id':'p00000000000003'"                        },
-    {R "?perPage=2&page=2",                      200, "'page':2,'perPage':2,'totalItems':3,'totalPages':2}"              },
-    {R "?perPage=3",                             200, "'totalItems':3,'totalPages':1}"                                   },
-    {R "?page=9",                                200, "{'items':[],'page':9,'perPage':30,'totalItems':3,'totalPages':1}" },
-    {R "?page=9223372036854775807&perPage=1000", 200, "{'items':[]"                                                      },
-    {R "?page=0&perPage=-1",                     200, "'page':1,'perPage':30"                                            },
-    {R "?page=",                                 200, "'page':1"                                                         },
-    {R "?perPage=5000",                          200, "'perPage':1000"                                                   },
-    {R "?page=x",                                400, "'data':{}"                                                        },
-    {R "?perPage=1.5",                           400, "'data':{}"                                                        },
-    {R "?skipTotal=1",                           200, "'totalItems':-1,'totalPages':-1}"                                 },
-    {R "?skipTotal=T",                           200, "'totalItems':-1"                                                  },
-    {R "?skipTotal=no",                          400, "'data':{}"                                                        },
-    {R "?filter=n%3E1",                          200, "'totalItems':2"                                                   },
-    {R "?filter=n%3E9",                          200, "{'items':[],'page':1,'perPage':30,'totalItems':0,'totalPages':0}" },
-    {R "?filter=(((",                            400,
-     "{'data':{},'message':'Something went wrong while processing your request.','status':400}"                          },
-    {R "?filter=missing%3D1",                    400, "'data':{}"                                                        },
-    {R "?filter=secret%3D's'",                   400, "'data':{}"                                                        },
-    {R "?filter=@request.auth.id%3D''",          403, "'data':{}"                                                        },
-    {R "?sort=-n",                               200,
-     "{'items':[{'collectionId':'pbc_1125843985','collectionName':'posts','id':'p00000000000003'"                        },
-    {R "?sort=missing",                          400, "'data':{}"                                                        },
-    {"/api/collections/POSTS/records",           200, "'totalItems':3"                                                   },
-    {"/api/collections/none/records",            404, "'message':'Missing collection context.'"                          },
-    {R "/p00000000000001",                       200,
+    {R, 200, "'page':1,'perPage':30,'totalItems':3,'totalPages':1}\n"},
+    {R "?perPage=2", 200, "'page':1,'perPage':2,'totalItems':3,'totalPages':2}"},
+    {R "?perPage=2&page=2", 200,
+     "{'items':[{'collectionId':'pbc_1125843985','collectionName':'posts','id':'p00000000000003'"},
+    {R "?perPage=2&page=2", 200, "'page':2,'perPage':2,'totalItems':3,'totalPages':2}"},
+    {R "?perPage=3", 200, "'totalItems':3,'totalPages':1}"},
+    {R "?page=9", 200, "{'items':[],'page':9,'perPage':30,'totalItems':3,'totalPages':1}"},
+    {R "?page=9223372036854775807&perPage=1000", 200, "{'items':[]"},
+    {R "?page=0&perPage=-1", 200, "'page':1,'perPage':30"},
+    {R "?page=", 200, "'page':1"},
+    {R "?perPage=5000", 200, "'perPage':1000"},
+    {R "?page=x", 400, "'data':{}"},
+    {R "?perPage=1.5", 400, "'data':{}"},
+    {R "?skipTotal=1", 200, "'totalItems':-1,'totalPages':-1}"},
+    {R "?skipTotal=T", 200, "'totalItems':-1"},
+    {R "?skipTotal=no", 400, "'data':{}"},
+    {R "?filter=n%3E1", 200, "'totalItems':2"},
+    {R "?filter=n%3E9", 200, "{'items':[],'page':1,'perPage':30,'totalItems':0,'totalPages':0}"},
+    {R "?filter=(((", 400,
+     "{'data':{},'message':'Something went wrong while processing your request.','status':400}"},
+    {R "?filter=missing%3D1", 400, "'data':{}"},
+    {R "?filter=secret%3D's'", 400, "'data':{}"},
+    {R "?filter=@request.auth.id%3D''", 403, "'data':{}"},
+    {R "?sort=-n", 200,
+     "{'items':[{'collectionId':'pbc_1125843985','collectionName':'posts','id':'p00000000000003'"},
+    {R "?sort=missing", 400, "'data':{}"},
+    {"/api/collections/POSTS/records", 200, "'totalItems':3"},
+    {"/api/collections/none/records", 404, "'message':'Missing collection context.'"},
+    {R "/p00000000000001", 200,
      "{'collectionId':'pbc_1125843985','collectionName':'posts','id':'p00000000000001','title':'"
      "one','n':1,"
-     "'ok':true,'tags':['b'],'data':{'x':[1]},'docs':[]}\n"                                                              },
-    {R "/p00000000000002",                       200, "'title':'two','n':2,'ok':false,'tags':[],'data':null,'docs':[]}"  },
-    {R "/p00000000000001?expand=missing",        200, "'docs':[]}\n"                                                     },
-    {R "/missing",                               404, "{'data':{},'message':'The requested resource wasn\\u0027t found.'"},
+     "'ok':true,'tags':['b'],'data':{'x':[1]},'docs':[]}\n"},
+    {R "/p00000000000002", 200, "'title':'two','n':2,'ok':false,'tags':[],'data':null,'docs':[]}"},
+    {R "/p00000000000001?expand=missing", 200, "'docs':[]}\n"},
+    {R "/missing", 404, "{'data':{},'message':'The requested resource wasn\\u0027t found.'"},
 };
 
 static void reads(void **state)
@@ -217,23 +215,23 @@ static const struct {
     int status;
     const char *part;
 } WRITES[] = {
-    {"no body",      "POST",   R,                            NULL,                                                             400,
+    {"no body", "POST", R, NULL, 400,
      "{'data':{'title':{'code':'validation_required','message':'Cannot be "
-     "blank.'}},'message':'Failed to create record.','status':400}"                                                                                               },
-    {"create",       "POST",   R,                            "{'title':'x','total':1}",                                        200, "'title':'x','n':0,'ok':false"},
-    {"hidden",       "POST",   R,                            "{'title':'x','secret':'y','expand':{'a':1},'collectionId':'z'}", 200,
-     "'data':null,'docs':[]}\n"                                                                                                                                   },
-    {"malformed",    "POST",   R,                            "{",                                                              400, "'data':{}"                   },
-    {"trailing",     "POST",   R,                            "{'title':'t'},junk",                                             200, "'title':'t'"                 },
-    {"json text",    "POST",   R,                            "{'title':'x','data':'[1,2]'}",                                   200, "'data':[1,2]"                },
-    {"update",       "PATCH",  R "/p00000000000001",         "{'n+':4}",                                                       200, "'n':5"                       },
-    {"no change",    "PATCH",  R "/p00000000000001",         NULL,                                                             200, "'n':5"                       },
-    {"update gone",  "PATCH",  R "/missing",                 "{}",                                                             404, "'data':{}"                   },
-    {"delete",       "DELETE", R "/p00000000000001",         NULL,                                                             204, ""                            },
-    {"delete again", "DELETE", R "/p00000000000001",         NULL,                                                             404, "'data':{}"                   },
-    {"unknown",      "POST",   "/api/collections/x/records", "{}",                                                             404,
-     "Missing or invalid collection context."                                                                                                                     },
-    {"file by name", "POST",   R,                            "{'title':'x','docs':['a.txt']}",                                 400, "'invalidFiles':['a.txt']"    },
+     "blank.'}},'message':'Failed to create record.','status':400}"},
+    {"create", "POST", R, "{'title':'x','total':1}", 200, "'title':'x','n':0,'ok':false"},
+    {"hidden", "POST", R, "{'title':'x','secret':'y','expand':{'a':1},'collectionId':'z'}", 200,
+     "'data':null,'docs':[]}\n"},
+    {"malformed", "POST", R, "{", 400, "'data':{}"},
+    {"trailing", "POST", R, "{'title':'t'},junk", 200, "'title':'t'"},
+    {"json text", "POST", R, "{'title':'x','data':'[1,2]'}", 200, "'data':[1,2]"},
+    {"update", "PATCH", R "/p00000000000001", "{'n+':4}", 200, "'n':5"},
+    {"no change", "PATCH", R "/p00000000000001", NULL, 200, "'n':5"},
+    {"update gone", "PATCH", R "/missing", "{}", 404, "'data':{}"},
+    {"delete", "DELETE", R "/p00000000000001", NULL, 204, ""},
+    {"delete again", "DELETE", R "/p00000000000001", NULL, 404, "'data':{}"},
+    {"unknown", "POST", "/api/collections/x/records", "{}", 404,
+     "Missing or invalid collection context."},
+    {"file by name", "POST", R, "{'title':'x','docs':['a.txt']}", 400, "'invalidFiles':['a.txt']"},
 };
 
 static void writes(void **state)
@@ -271,9 +269,9 @@ static void emails(void **state)
         const char *as;
         bool a, c, e;
     } SEES[] = {
-        {NULL,                    false, true, false},
-        {"users/u00000000000001", true,  true, false},
-        {"users/u00000000000003", true,  true, true },
+        {NULL, false, true, false},
+        {"users/u00000000000001", true, true, false},
+        {"users/u00000000000003", true, true, true},
     };
     for (size_t i = 0; i < COUNT(SEES); i++) {
         site->as = SEES[i].as;
@@ -300,33 +298,35 @@ static const struct {
     int status;
     const char *part;
 } BATCHES[] = {
-    {"no requests",        "{}",                                                                  400, "{'data':{'requests':{'code':'validation_required'"                                          },
-    {"empty",              "{'requests':[]}",                                                     400, "'message':'Invalid batch request data.'"                                                    },
-    {"unreadable",         "{'requests':[",                                                       400, "Failed to read the submitted batch data."                                                   },
-    {"no list",            "{'requests':'x'}",                                                    400, "Failed to read the submitted batch data."                                                   },
-    {"too many",           "{'requests':[{},{},{},{},{},{}]}",                                    400, "'code':'validation_length_too_long'"                                                        },
-    {"shape",              "{'requests':[{'method':'POST','url':'" R "'},{'method':'get'}]}",     400,
-     "{'data':{'requests':{'1':{'method':{'code':'validation_in_invalid'"                                                                                                                           },
+    {"no requests", "{}", 400, "{'data':{'requests':{'code':'validation_required'"},
+    {"empty", "{'requests':[]}", 400, "'message':'Invalid batch request data.'"},
+    {"unreadable", "{'requests':[", 400, "Failed to read the submitted batch data."},
+    {"no list", "{'requests':'x'}", 400, "Failed to read the submitted batch data."},
+    {"too many", "{'requests':[{},{},{},{},{},{}]}", 400, "'code':'validation_length_too_long'"},
+    {"shape", "{'requests':[{'method':'POST','url':'" R "'},{'method':'get'}]}", 400,
+     "{'data':{'requests':{'1':{'method':{'code':'validation_in_invalid'"},
     {"one failing",
      "{'requests':[{'method':'POST','url':'" R "','body':{'id':'b00000000000001','title':'x'}},"
      "{'method':'POST','url':'" R "','body':{}},{'method':'GET','url':'x'}]}",
-     400,                                                                                              "{'data':{'requests':{'1':{'code':'batch_request_failed','message':'Batch request failed.',"
+     400,
+     "{'data':{'requests':{'1':{'code':'batch_request_failed','message':'Batch request failed.',"
      "'response':{'data':{'title':{'code':'validation_required','message':'Cannot be blank.'}},"
      "'message':'Failed to create record.','status':400}}}},"
-     "'message':'Batch transaction failed.','status':400}"                                                                                                                                 },
-    {"other URL",          "{'requests':[{'method':'GET','url':'" R "'}]}",                       400, "'requests':{'0':{"                                                                          },
-    {"absolute URL",       "{'requests':[{'method':'POST','url':'http://x" R "'}]}",              400, "'0':{"                                                                                      },
+     "'message':'Batch transaction failed.','status':400}"},
+    {"other URL", "{'requests':[{'method':'GET','url':'" R "'}]}", 400, "'requests':{'0':{"},
+    {"absolute URL", "{'requests':[{'method':'POST','url':'http://x" R "'}]}", 400, "'0':{"},
     {"unknown collection", "{'requests':[{'method':'POST','url':'/api/collections/x/records'}]}",
-     400,                                                                                              "'response':{'data':{},'message':'Missing or invalid collection context.','status':404}"     },
-    {"missing record",     "{'requests':[{'method':'PATCH','url':'" R "/x','body':{}}]}",         400,
-     "'status':404}"                                                                                                                                                                                },
+     400, "'response':{'data':{},'message':'Missing or invalid collection context.','status':404}"},
+    {"missing record", "{'requests':[{'method':'PATCH','url':'" R "/x','body':{}}]}", 400,
+     "'status':404}"},
     {"all kinds",
      "{'requests':[{'method':'POST','url':'" R "','body':{'id':'b00000000000001','title':'x'}},"
      "{'method':'PATCH','url':'" R "/b00000000000001','body':{'n+':5}},"
      "{'method':'PUT','url':'" R "','body':{'id':'b00000000000001','n+':2}},"
      "{'method':'PUT','url':'" R "?fields=id','body':{'id':'b00000000000002','title':'y'}},"
      "{'method':'DELETE','url':'" R "/p00000000000001'}]}",
-     200,                                                                                              ",'status':200},{'body':{'id':'b00000000000002'},'status':200},{'body':null,'status':204}]\n"},
+     200,
+     ",'status':200},{'body':{'id':'b00000000000002'},'status':200},{'body':null,'status':204}]\n"},
 };
 
 static void batches(void **state)

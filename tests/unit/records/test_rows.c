@@ -4,21 +4,21 @@
 static const struct {
     const char *name, *text, *guarded, *raw;
 } CELLS[] = {
-    {"plain",         "abc",      "abc",             "abc"           },
-    {"empty",         "",         "",                ""              },
-    {"comma",         "a,b",      "\"a,b\"",         "\"a,b\""       },
-    {"quote",         "a\"b",     "\"a\"\"b\"",      "\"a\"\"b\""    },
-    {"line",          "a\nb",     "\"a\nb\"",        "\"a\nb\""      },
-    {"return",        "a\rb",     "\"a\rb\"",        "\"a\rb\""      },
-    {"blank first",   " a",       "\" a\"",          "\" a\""        },
-    {"blank last",    "a ",       "\"a \"",          "\"a \""        },
-    {"equals",        "=1+1",     "\"'=1+1\"",       "=1+1"          },
-    {"plus",          "+1",       "\"'+1\"",         "+1"            },
-    {"minus",         "-1",       "\"'-1\"",         "-1"            },
-    {"at",            "@SUM(A1)", "\"'@SUM(A1)\"",   "@SUM(A1)"      },
-    {"tab",           "\t=1",     "\"'\t=1\"",       "\t=1"          },
-    {"within",        "a=1",      "a=1",             "a=1"           },
-    {"formula quote", "=\"a\"",   "\"'=\"\"a\"\"\"", "\"=\"\"a\"\"\""},
+    {"plain", "abc", "abc", "abc"},
+    {"empty", "", "", ""},
+    {"comma", "a,b", "\"a,b\"", "\"a,b\""},
+    {"quote", "a\"b", "\"a\"\"b\"", "\"a\"\"b\""},
+    {"line", "a\nb", "\"a\nb\"", "\"a\nb\""},
+    {"return", "a\rb", "\"a\rb\"", "\"a\rb\""},
+    {"blank first", " a", "\" a\"", "\" a\""},
+    {"blank last", "a ", "\"a \"", "\"a \""},
+    {"equals", "=1+1", "\"'=1+1\"", "=1+1"},
+    {"plus", "+1", "\"'+1\"", "+1"},
+    {"minus", "-1", "\"'-1\"", "-1"},
+    {"at", "@SUM(A1)", "\"'@SUM(A1)\"", "@SUM(A1)"},
+    {"tab", "\t=1", "\"'\t=1\"", "\t=1"},
+    {"within", "a=1", "a=1", "a=1"},
+    {"formula quote", "=\"a\"", "\"'=\"\"a\"\"\"", "\"=\"\"a\"\"\""},
 };
 
 static void cells(void **state)
@@ -39,9 +39,9 @@ static void whole_files(void **state)
         RowsFormat format;
         const char *text, *none;
     } FILES[] = {
-        {ROWS_CSV,   "n,t\r\n-1,\"'=x\"\r\n-1,\"'=x\"\r\n",                       "n,t\r\n"},
-        {ROWS_JSON,  "[\n{\"n\":-1,\"t\":\"=x\"},\n{\"n\":-1,\"t\":\"=x\"}\n]\n", "[\n]\n" },
-        {ROWS_JSONL, "{\"n\":-1,\"t\":\"=x\"}\n{\"n\":-1,\"t\":\"=x\"}\n",        ""       },
+        {ROWS_CSV, "n,t\r\n-1,\"'=x\"\r\n-1,\"'=x\"\r\n", "n,t\r\n"},
+        {ROWS_JSON, "[\n{\"n\":-1,\"t\":\"=x\"},\n{\"n\":-1,\"t\":\"=x\"}\n]\n", "[\n]\n"},
+        {ROWS_JSONL, "{\"n\":-1,\"t\":\"=x\"}\n{\"n\":-1,\"t\":\"=x\"}\n", ""},
     };
     Fixture *f = *state;
     const Collection *c = fixture_collection(
@@ -83,17 +83,17 @@ static const struct {
     const char *name, *sent;
     bool matches;
 } TAGS[] = {
-    {"none",         "",                                    true },
-    {"any",          " * ",                                 true },
-    {"itself",       "\"2026-01-31T10:00:00.123Z\"",        true },
-    {"as the field", "\"2026-01-31 10:00:00.123Z\"",        true },
-    {"unquoted",     "2026-01-31 10:00:00.123Z",            true },
-    {"one of two",   "\"x\", \"2026-01-31T10:00:00.123Z\"", true },
-    {"another",      "\"2026-01-31T10:00:00.124Z\"",        false},
-    {"weak",         "W/\"2026-01-31T10:00:00.123Z\"",      false},
-    {"empty tag",    "\"\"",                                false},
-    {"comma",        ",",                                   false},
-    {"half a quote", "\"",                                  false},
+    {"none", "", true},
+    {"any", " * ", true},
+    {"itself", "\"2026-01-31T10:00:00.123Z\"", true},
+    {"as the field", "\"2026-01-31 10:00:00.123Z\"", true},
+    {"unquoted", "2026-01-31 10:00:00.123Z", true},
+    {"one of two", "\"x\", \"2026-01-31T10:00:00.123Z\"", true},
+    {"another", "\"2026-01-31T10:00:00.124Z\"", false},
+    {"weak", "W/\"2026-01-31T10:00:00.123Z\"", false},
+    {"empty tag", "\"\"", false},
+    {"comma", ",", false},
+    {"half a quote", "\"", false},
 };
 
 static void tags(void **state)

@@ -21,41 +21,53 @@ static const struct {
     FetchHeader params[2], headers[5];
 } CASES[] = {
     {
-     "GET a range",                          "GET",
-     "test.txt",                              EMPTY,
-     "host;range;x-amz-content-sha256;x-amz-date", "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
-     {{{0}, {0}}},
-     {HOST,
+        "GET a range",
+        "GET",
+        "test.txt",
+        EMPTY,
+        "host;range;x-amz-content-sha256;x-amz-date",
+        "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41",
+        {{{0}, {0}}},
+        {HOST,
          {STR_INIT("range"), STR_INIT("bytes=0-9")},
          {STR_INIT("x-amz-content-sha256"), STR_INIT(EMPTY)},
          DATE},
-     },
+    },
     {
-     "PUT with a sign in its name",                                      "PUT",
-     "test$file.text",           "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
-     "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",                             "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
-     {{{0}, {0}}},
-     {{STR_INIT("date"), STR_INIT("Fri, 24 May 2013 00:00:00 GMT")},
+        "PUT with a sign in its name",
+        "PUT",
+        "test$file.text",
+        "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
+        "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
+        "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
+        {{{0}, {0}}},
+        {{STR_INIT("date"), STR_INIT("Fri, 24 May 2013 00:00:00 GMT")},
          HOST,
          {STR_INIT("x-amz-content-sha256"),
           STR_INIT("44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072")},
          DATE,
          {STR_INIT("x-amz-storage-class"), STR_INIT("REDUCED_REDUNDANCY")}},
-     },
+    },
     {
-     "a parameter without a value",                           "GET",
-     "",                                       EMPTY,
-     "host;x-amz-content-sha256;x-amz-date",                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
-     {{STR_INIT("lifecycle"), STR_INIT("")}},
-     {HOST, {STR_INIT("x-amz-content-sha256"), STR_INIT(EMPTY)}, DATE},
-     },
+        "a parameter without a value",
+        "GET",
+        "",
+        EMPTY,
+        "host;x-amz-content-sha256;x-amz-date",
+        "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+        {{STR_INIT("lifecycle"), STR_INIT("")}},
+        {HOST, {STR_INIT("x-amz-content-sha256"), STR_INIT(EMPTY)}, DATE},
+    },
     {
-     "parameters, given in the wrong order", "GET",
-     "", EMPTY,
-     "host;x-amz-content-sha256;x-amz-date",                                            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
-     {{STR_INIT("prefix"), STR_INIT("J")}, {STR_INIT("max-keys"), STR_INIT("2")}},
-     {HOST, {STR_INIT("x-amz-content-sha256"), STR_INIT(EMPTY)}, DATE},
-     },
+        "parameters, given in the wrong order",
+        "GET",
+        "",
+        EMPTY,
+        "host;x-amz-content-sha256;x-amz-date",
+        "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+        {{STR_INIT("prefix"), STR_INIT("J")}, {STR_INIT("max-keys"), STR_INIT("2")}},
+        {HOST, {STR_INIT("x-amz-content-sha256"), STR_INIT(EMPTY)}, DATE},
+    },
 };
 
 static void signs_as_published(void **state)
@@ -97,10 +109,7 @@ static void encodes_paths_and_parameters(void **state)
     Arena *a = *state;
     check_str("slashes stay", s3_encode_path(a, S("a b/c+d/\xc3\xa4=~")), "a%20b/c%2Bd/%C3%A4%3D~");
     check_str("a slash at the end", s3_encode_path(a, S("a/")), "a/");
-    FetchHeader params[] = {
-        {S("uploadId"),   S("x/y+z=")},
-        {S("partNumber"), S("7")     }
-    };
+    FetchHeader params[] = {{S("uploadId"), S("x/y+z=")}, {S("partNumber"), S("7")}};
     check_str("in a parameter they do not", s3_query(a, params, 2),
               "partNumber=7&uploadId=x%2Fy%2Bz%3D");
 }

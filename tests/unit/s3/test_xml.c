@@ -39,24 +39,26 @@ static const struct {
     size_t errors;
     const char *code, *upload_id;
 } CASES[] = {
-    {"an error",            XML "<Error><Code>NoSuchKey</Code><Message>m</Message><Key>k</Key></Error>", true,
-     1,                                                                                                            "NoSuchKey",    ""        },
+    {"an error", XML "<Error><Code>NoSuchKey</Code><Message>m</Message><Key>k</Key></Error>", true,
+     1, "NoSuchKey", ""},
     {"errors of a removal",
      "<DeleteResult" NS "><Error><Key>a</Key><Code>AccessDenied</Code></Error>"
-     "<Error><Code>Other</Code></Error></DeleteResult>",                                                 true,  2, "AccessDenied", ""        },
+     "<Error><Code>Other</Code></Error></DeleteResult>",
+     true, 2, "AccessDenied", ""},
     {"a new upload",
      "<InitiateMultipartUploadResult" NS "><Bucket>b</Bucket><UploadId> VXBsb2Fk </UploadId>"
-     "</InitiateMultipartUploadResult>",                                                                 true,  0, "",             "VXBsb2Fk"},
-    {"an empty listing",    "<ListBucketResult/>",                                                       true,  0, "",             ""        },
-    {"nothing",             "",                                                                          false, 0, "",             ""        },
-    {"a page of a proxy",   "<html><body>502<br></body></html>",                                         false, 0, "",             ""        },
-    {"cut off",             "<ListBucketResult><Contents><Key>a",                                        false, 0, "",             ""        },
-    {"a DTD",               "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>",                                false, 0, "",             ""        },
-    {"a size that is none", "<L><Contents><Size>-1</Size></Contents></L>",                               false, 0, "",             ""        },
-    {"a date that is none", "<L><Contents><LastModified>?</LastModified></Contents></L>",                false, 0,
-     "",                                                                                                                           ""        },
-    {"too deep",            "<a><a><a><a><a><a><a><a><a/></a></a></a></a></a></a></a></a>",              false, 0, "",             ""        },
-    {"two roots",           "<a/><b/>",                                                                  false, 0, "",             ""        },
+     "</InitiateMultipartUploadResult>",
+     true, 0, "", "VXBsb2Fk"},
+    {"an empty listing", "<ListBucketResult/>", true, 0, "", ""},
+    {"nothing", "", false, 0, "", ""},
+    {"a page of a proxy", "<html><body>502<br></body></html>", false, 0, "", ""},
+    {"cut off", "<ListBucketResult><Contents><Key>a", false, 0, "", ""},
+    {"a DTD", "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>", false, 0, "", ""},
+    {"a size that is none", "<L><Contents><Size>-1</Size></Contents></L>", false, 0, "", ""},
+    {"a date that is none", "<L><Contents><LastModified>?</LastModified></Contents></L>", false, 0,
+     "", ""},
+    {"too deep", "<a><a><a><a><a><a><a><a><a/></a></a></a></a></a></a></a></a>", false, 0, "", ""},
+    {"two roots", "<a/><b/>", false, 0, "", ""},
 };
 
 static void reads_or_refuses(void **state)

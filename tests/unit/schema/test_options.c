@@ -8,27 +8,27 @@ static const char SHAPE[] =
 static const struct {
     const char *patch, *expected; /* NULL: refused */
 } CASES[] = {
-    {"{}",                                                                  "{\"on\":false,\"n\":1,\"text\":\"a\",\"any\":null,\"names\":[],\"inner\":{\"x\":1,"
-           "\"y\":\"z\"},\"rules\":[]}"                                                             },
+    {"{}", "{\"on\":false,\"n\":1,\"text\":\"a\",\"any\":null,\"names\":[],\"inner\":{\"x\":1,"
+           "\"y\":\"z\"},\"rules\":[]}"},
     {"{\"on\":true,\"unknown\":1,\"inner\":{\"x\":2}}",
      "{\"on\":true,\"n\":1,\"text\":\"a\",\"any\":null,\"names\":[],\"inner\":{\"x\":2,\"y\":\"z\"}"
      ","
-     "\"rules\":[]}"                                                                                          },
+     "\"rules\":[]}"},
     {"{\"names\":[\"p\",\"q\"],\"any\":[1],\"rules\":[{\"label\":\"l\"}]}",
      "{\"on\":false,\"n\":1,\"text\":\"a\",\"any\":[1],\"names\":[\"p\",\"q\"],\"inner\":{\"x\":1,"
-     "\"y\":\"z\"},\"rules\":[{\"label\":\"l\",\"max\":5}]}"                                                  },
-    {"{\"on\":null,\"n\":null,\"inner\":null}",                             "{\"on\":false,\"n\":1,\"text\":\"a\",\"any\":null,"
+     "\"y\":\"z\"},\"rules\":[{\"label\":\"l\",\"max\":5}]}"},
+    {"{\"on\":null,\"n\":null,\"inner\":null}", "{\"on\":false,\"n\":1,\"text\":\"a\",\"any\":null,"
                                                 "\"names\":[],\"inner\":{\"x\":1,\"y\":\"z\"},"
                                                 "\"rules\":[]}"},
-    {"{\"on\":1}",                                                          NULL                              },
-    {"{\"n\":\"1\"}",                                                       NULL                              },
-    {"{\"n\":1.5}",                                                         NULL                              },
-    {"{\"n\":1e300}",                                                       NULL                              },
-    {"{\"names\":[1]}",                                                     NULL                              },
-    {"{\"names\":\"x\"}",                                                   NULL                              },
-    {"{\"inner\":[]}",                                                      NULL                              },
-    {"{\"inner\":{\"x\":true}}",                                            NULL                              },
-    {"{\"rules\":[1]}",                                                     NULL                              },
+    {"{\"on\":1}", NULL},
+    {"{\"n\":\"1\"}", NULL},
+    {"{\"n\":1.5}", NULL},
+    {"{\"n\":1e300}", NULL},
+    {"{\"names\":[1]}", NULL},
+    {"{\"names\":\"x\"}", NULL},
+    {"{\"inner\":[]}", NULL},
+    {"{\"inner\":{\"x\":true}}", NULL},
+    {"{\"rules\":[1]}", NULL},
 };
 
 static Json *parse(Arena *a, const char *text)

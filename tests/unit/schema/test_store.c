@@ -10,12 +10,12 @@ static const struct {
 #define OWNER                                                                                      \
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = "                   \
     "@request.auth.collectionId"
-    {"_mfas",          "pbc_2279338944",  COLLECTION_BASE, true,  6,  1, OWNER,                   NULL},
-    {"_otps",          "pbc_1638494021",  COLLECTION_BASE, true,  7,  1, OWNER,                   NULL},
-    {"_externalAuths", "pbc_2281828961",  COLLECTION_BASE, true,  7,  2, OWNER,                   NULL},
-    {"_authOrigins",   "pbc_4275539003",  COLLECTION_BASE, true,  6,  1, OWNER,                   NULL},
-    {"_superusers",    "pbc_3142635823",  COLLECTION_AUTH, true,  8,  2, NULL,                    NULL},
-    {"users",          "_pb_users_auth_", COLLECTION_AUTH, false, 10, 2, "id = @request.auth.id", ""  },
+    {"_mfas", "pbc_2279338944", COLLECTION_BASE, true, 6, 1, OWNER, NULL},
+    {"_otps", "pbc_1638494021", COLLECTION_BASE, true, 7, 1, OWNER, NULL},
+    {"_externalAuths", "pbc_2281828961", COLLECTION_BASE, true, 7, 2, OWNER, NULL},
+    {"_authOrigins", "pbc_4275539003", COLLECTION_BASE, true, 6, 1, OWNER, NULL},
+    {"_superusers", "pbc_3142635823", COLLECTION_AUTH, true, 8, 2, NULL, NULL},
+    {"users", "_pb_users_auth_", COLLECTION_AUTH, false, 10, 2, "id = @request.auth.id", ""},
 };
 
 static void check_rule(const char *name, const Rule *rule, const char *expected)

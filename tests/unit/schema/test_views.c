@@ -39,25 +39,23 @@ static Str fields_of(TestSchema *t, const char *view)
     return buf_str(&out);
 }
 
-/* clang-format off: it cannot lay these out */
 static const struct {
     const char *query, *fields;
 } INFERRED[] = {
-    {"select id, title, secret, pic from posts",                                             "id:textk title:text secret:texth pic:filep"},
-    {"select id, id as pid, author as a from posts",                                         "id:textk pid:relation a:relation"          },
-    {"select posts.id, users.id uid, email e from posts, users",                             "id:textk uid:relation e:json"              },
+    {"select id, title, secret, pic from posts", "id:textk title:text secret:texth pic:filep"},
+    {"select id, id as pid, author as a from posts", "id:textk pid:relation a:relation"},
+    {"select posts.id, users.id uid, email e from posts, users", "id:textk uid:relation e:json"},
     {"select p.id, u.password, u.email from posts p join users u",
-     "id:textk password:passwordh email:email"                                                                                           },
+     "id:textk password:passwordh email:email"},
     {"select id, count(*) c, total(n) t, cast(n as bool) b, n + 1 x from posts group by id",
-     "id:textk c:numberi t:number b:bool x:json"                                                                                         },
-    {"select x.id, x.secret from (select id, secret from posts) x",                          "id:textk secret:json"                      },
+     "id:textk c:numberi t:number b:bool x:json"},
+    {"select x.id, x.secret from (select id, secret from posts) x", "id:textk secret:json"},
     {"with posts as (select 1 as id, 2 as title) select id, title from posts",
-     "id:textk title:json"                                                                                                               },
-    {"select id, TITLE from POSTS",                                                          "id:textk TITLE:text"                       },
-    {"select id, title from posts union select id, n from posts",                            "id:textk title:json"                       },
-    {"select 1 as id",                                                                       "id:textk"                                  },
+     "id:textk title:json"},
+    {"select id, TITLE from POSTS", "id:textk TITLE:text"},
+    {"select id, title from posts union select id, n from posts", "id:textk title:json"},
+    {"select 1 as id", "id:textk"},
 };
-/* clang-format on */
 
 static void infers(void **state)
 {
@@ -77,24 +75,22 @@ static void infers(void **state)
               arena_cstr(t->arena, test_find(t, "posts")->id));
 }
 
-/* clang-format off: it cannot lay these out */
 static const struct {
     const char *query, *message;
 } REFUSED[] = {
-    {"select title from posts",                 "missing required id column (you can use `(ROW_NUMBER() "
-                                "OVER()) as id` if you don't have one)"        },
-    {"select id, n+1 from posts",               "invalid field \"n+1\" (1): name: Must be in a valid format." },
+    {"select title from posts", "missing required id column (you can use `(ROW_NUMBER() "
+                                "OVER()) as id` if you don't have one)"},
+    {"select id, n+1 from posts", "invalid field \"n+1\" (1): name: Must be in a valid format."},
     {"select id, n as expand from posts",
-     "invalid field \"expand\" (1): name: Must not be in list."                                               },
-    {"select 1 as id, 2 as id",                 "invalid field \"id:1\" (1): name: Must be in a valid format."},
-    {"select id from nope",                     "no such table: nope"                                         },
-    {"insert into posts (title) values (1)",    "near \"insert\": syntax error"                               },
-    {"select id from posts where title = nope", "no such column: nope"                                        },
-    {"posts",                                   "only SELECT statements are supported"                        },
-    {"(posts) p join users",                    "only SELECT statements are supported"                        },
-    {"",                                        "the query is empty"                                          },
+     "invalid field \"expand\" (1): name: Must not be in list."},
+    {"select 1 as id, 2 as id", "invalid field \"id:1\" (1): name: Must be in a valid format."},
+    {"select id from nope", "no such table: nope"},
+    {"insert into posts (title) values (1)", "near \"insert\": syntax error"},
+    {"select id from posts where title = nope", "no such column: nope"},
+    {"posts", "only SELECT statements are supported"},
+    {"(posts) p join users", "only SELECT statements are supported"},
+    {"", "the query is empty"},
 };
-/* clang-format on */
 
 static void refuses(void **state)
 {

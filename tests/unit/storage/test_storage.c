@@ -196,14 +196,14 @@ static void without_a_sidecar_it_is_just_bytes(void **state)
     static const struct {
         const char *name, *sidecar, *type;
     } CASES[] = {
-        {"none",                   NULL,                                                           "application/octet-stream"},
-        {"empty",                  "",                                                             "application/octet-stream"},
-        {"damaged",                "{\"user.content_type\":\"image/p",                             "application/octet-stream"},
-        {"not an object",          "[1]",                                                          "application/octet-stream"},
+        {"none", NULL, "application/octet-stream"},
+        {"empty", "", "application/octet-stream"},
+        {"damaged", "{\"user.content_type\":\"image/p", "application/octet-stream"},
+        {"not an object", "[1]", "application/octet-stream"},
         {"line break in the type", "{\"user.content_type\":\"image/png\\r\\nX: y\"}",
-         "application/octet-stream"                                                                                          },
-        {"only the type",          "{\"user.content_type\":\"image/png\",\"user.metadata\":null}",
-         "image/png"                                                                                                         },
+         "application/octet-stream"},
+        {"only the type", "{\"user.content_type\":\"image/png\",\"user.metadata\":null}",
+         "image/png"},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         put(f, "c1/r1/a_x.txt", "hello");
