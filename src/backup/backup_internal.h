@@ -49,6 +49,15 @@ typedef struct {
     char sha256[65], verified[32];
 } ObjectFacts;
 
+/* The backup or restore that ended last. */
+typedef struct {
+    bool known, ok;
+    BackupKind kind;
+    char key[KEY_MAX + 1];
+    char message[512];
+    int64_t ended_ms;
+} LastWork;
+
 struct Backups {
     App *app;
     Arena *arena;
@@ -60,13 +69,7 @@ struct Backups {
     BackupKind kind;
     char key[KEY_MAX + 1];
     int64_t started_ms;
-    struct {
-        bool known, ok;
-        BackupKind kind;
-        char key[KEY_MAX + 1];
-        char message[512];
-        int64_t ended_ms;
-    } last;
+    LastWork last;
     char uploads[UPLOADS_MAX][KEY_MAX + 1]; /* under way; empty: a free place */
     ObjectFacts facts[FACTS_MAX];           /* a ring */
     size_t facts_next;
@@ -162,9 +165,9 @@ Backups *app_backups(const App *app);
 MUST_CHECK Error *backups_reserve(Backups *b, Arena *a, BackupKind kind, Str key);
 void backups_finished(Backups *b, Arena *a, const Error *err);
 bool backups_uses(Backups *b, Str key);
-/* For an upload: nobody else stores under this key until it is let go. False when
- * somebody does just now. */
-bool backups_claim(Backups *b, Str key);
+/* For an upload: nobody else stores under this key until it is let go. */
+typedef enum { CLAIM_OWN, CLAIM_TAKEN, CLAIM_TOO_MANY } ClaimResult;
+ClaimResult backups_claim(Backups *b, Str key);
 void backups_unclaim(Backups *b, Str key);
 /* Makes it, reserved already, and waits. */
 MUST_CHECK Error *backups_run_reserved(Backups *b, Arena *a, Str key);

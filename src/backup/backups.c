@@ -154,14 +154,14 @@ bool backups_uses(Backups *b, Str key)
     return uses;
 }
 
-bool backups_claim(Backups *b, Str key)
+ClaimResult backups_claim(Backups *b, Str key)
 {
     pthread_mutex_lock(&b->lock);
-    bool making = b->busy && str_eq(str_from(b->key), key);
-    char *place = making || claim_find(b, key) ? NULL : claim_find(b, S(""));
+    bool taken = (b->busy && str_eq(str_from(b->key), key)) || claim_find(b, key);
+    char *place = taken ? NULL : claim_find(b, S(""));
     if (place) key_copy(place, key);
     pthread_mutex_unlock(&b->lock);
-    return place != NULL;
+    return place ? CLAIM_OWN : taken ? CLAIM_TAKEN : CLAIM_TOO_MANY;
 }
 
 void backups_unclaim(Backups *b, Str key)
@@ -183,37 +183,50 @@ void backups_note_restore(Backups *b, RestoreState state, Str key)
     pthread_mutex_unlock(&b->lock);
 }
 
-static Json *last_json(const Backups *b, Arena *a)
+static Str kind_name(BackupKind kind)
 {
-    if (!b->last.known) return json_new_null(a);
-    Json *last = json_new_object(a);
-    json_set_str(a, last, S("kind"), b->last.kind == BACKUP_RESTORE ? S("restore") : S("backup"));
-    json_set_str(a, last, S("key"), arena_copy(a, str_from(b->last.key)));
-    json_set_bool(a, last, S("ok"), b->last.ok);
-    json_set_str(a, last, S("message"), arena_copy(a, str_from(b->last.message)));
-    json_set_str(a, last, S("ended"), datetime_format(a, b->last.ended_ms));
-    return last;
+    return kind == BACKUP_RESTORE ? S("restore") : S("backup");
+}
+
+static Json *last_json(Arena *a, const LastWork *last)
+{
+    if (!last->known) return json_new_null(a);
+    Json *out = json_new_object(a);
+    json_set_str(a, out, S("kind"), kind_name(last->kind));
+    json_set_str(a, out, S("key"), arena_copy(a, str_from(last->key)));
+    json_set_bool(a, out, S("ok"), last->ok);
+    json_set_str(a, out, S("message"), arena_copy(a, str_from(last->message)));
+    json_set_str(a, out, S("ended"), datetime_format(a, last->ended_ms));
+    return out;
 }
 
 Json *backups_status(App *app, Arena *a)
 {
     Backups *b = app_backups(app);
-    Json *out = json_new_object(a);
     pthread_mutex_lock(&b->lock);
-    json_set_bool(a, out, S("running"), b->busy);
-    if (b->busy) {
-        uint64_t done = atomic_load(&b->work.done), total = atomic_load(&b->work.total);
+    bool busy = b->busy;
+    BackupKind kind = b->kind;
+    int64_t started_ms = b->started_ms;
+    LastWork last = b->last;
+    char key[KEY_MAX + 1];
+    memcpy(key, b->key, sizeof(key));
+    uint64_t done = atomic_load(&b->work.done), total = atomic_load(&b->work.total);
+    const char *step = atomic_load(&b->work.step);
+    pthread_mutex_unlock(&b->lock);
+
+    Json *out = json_new_object(a);
+    json_set_bool(a, out, S("running"), busy);
+    if (busy) {
         double percent = (double)(uint64_t)(1000.0 * (double)MIN(done, total) / (double)total) / 10;
-        json_set_str(a, out, S("kind"), b->kind == BACKUP_RESTORE ? S("restore") : S("backup"));
-        json_set_str(a, out, S("key"), arena_copy(a, str_from(b->key)));
-        json_set_str(a, out, S("step"), str_from(atomic_load(&b->work.step)));
+        json_set_str(a, out, S("kind"), kind_name(kind));
+        json_set_str(a, out, S("key"), arena_copy(a, str_from(key)));
+        json_set_str(a, out, S("step"), str_from(step));
         json_set_number(a, out, S("percent"), percent);
         json_set_number(a, out, S("done"), (double)MIN(done, total));
         json_set_number(a, out, S("total"), (double)total);
-        json_set_str(a, out, S("started"), datetime_format(a, b->started_ms));
+        json_set_str(a, out, S("started"), datetime_format(a, started_ms));
     }
-    json_set(a, out, S("last"), last_json(b, a));
-    pthread_mutex_unlock(&b->lock);
+    json_set(a, out, S("last"), last_json(a, &last));
     return out;
 }
 

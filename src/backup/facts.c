@@ -86,7 +86,7 @@ static int newest_first(const void *x, const void *y)
 
 void facts_add(Backups *b, S3 *s3, Arena *a, Json **items, size_t count)
 {
-    qsort(items, count, sizeof(*items), newest_first);
+    if (count > 1) qsort(items, count, sizeof(*items), newest_first);
     for (size_t i = 0; i < MIN(count, (size_t)FACTS_ASKED); i++) {
         Str key = json_str(json_get(items[i], S("key")), S(""));
         Str modified = json_str(json_get(items[i], S("modified")), S(""));

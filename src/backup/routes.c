@@ -114,14 +114,14 @@ static Error *upload_check(Req *req, const Body *body, const Upload **out)
 }
 
 typedef struct {
-    Backups *b;
+    Backups *b; /* NULL: nothing is claimed */
     Str key;
 } Claim;
 
 static void claim_end(void *arg)
 {
     Claim *claim = arg;
-    backups_unclaim(claim->b, claim->key);
+    if (claim->b) backups_unclaim(claim->b, claim->key);
 }
 
 /* Until the request ends. Of two uploads under one name one is refused at once. */
@@ -130,11 +130,15 @@ static Error *upload_claim(Req *req, Str key)
     Arena *a = req->arena;
     Backups *b = req_backups(req);
     Claim *claim = arena_new(a, Claim, 1);
-    *claim = (Claim){b, key};
-    bool exists = !backups_claim(b, key);
+    claim->key = key;
+    arena_defer(a, claim_end, claim); /* may end the request: before there is a claim */
+    ClaimResult result = backups_claim(b, key);
+    if (result == CLAIM_TOO_MANY)
+        return error_new(a, 503, S("Too many backups are being uploaded. Try again later."));
+    bool exists = result == CLAIM_TAKEN;
     Error *err = NULL;
     if (!exists) {
-        arena_defer(a, claim_end, claim);
+        claim->b = b;
         err = target_exists(b, a, key, &exists);
     }
     if (err || !exists) return err;
@@ -147,6 +151,7 @@ static Error *upload_claim(Req *req, Str key)
  *   body  multipart, "file": a zip of any size
  *   204   kept under its own name
  *   400   no file, no zip, or the name is taken
+ *   503   too many uploads at once
  *   507   the disk has no room for it
  */
 static Error *handle_upload(Req *req, Res *res)

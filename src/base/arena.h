@@ -89,7 +89,10 @@ Str str_concat(Arena *a, Str first, Str second);
 Str str_lower(Arena *a, Str s); /* ASCII only */
 
 /* Calls fn(arg) when the arena is reset. For what is not memory: file
- * descriptors, references, locks on a subscription. */
+ * descriptors, references, locks on a subscription.
+ *
+ * It takes memory, so it may end the work like all of the above. Hence count a
+ * reference after its release is registered, and call none of them with a lock held. */
 void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
 
 /* An arena that lives in another and ends with it: for loops, which reset it each

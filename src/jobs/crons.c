@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdlib.h>
+
 #define CATCH_UP_MINUTES  5
 #define STEP_BACK_MINUTES 60
 #define MINUTE_MS         60000
@@ -162,15 +164,12 @@ void crons_tick(Jobs *jobs, int64_t now_ms)
 
 Error *crons_run_now(Jobs *jobs, Arena *a, Str id)
 {
-    Error *err = NULL;
     pthread_mutex_lock(&jobs->lock);
     CronJob *job = *find_place(jobs, id);
-    if (!job)
-        err = error_new(a, 404, S("Missing or invalid cron job."));
-    else if (!start_job(jobs, job))
-        err = error_status(a, 503);
+    bool found = job, started = found && start_job(jobs, job);
     pthread_mutex_unlock(&jobs->lock);
-    return err;
+    if (!found) return error_new(a, 404, S("Missing or invalid cron job."));
+    return started ? NULL : error_status(a, 503);
 }
 
 /* ---- telling ---- */
@@ -198,24 +197,54 @@ static void sort_jobs(CronJob **list, size_t count)
     }
 }
 
-Json *crons_list(Jobs *jobs, Arena *a)
+/* The jobs of one moment: until held_release(), or the arena's reset should it end the work. */
+typedef struct {
+    Jobs *jobs;
+    CronJob **list; /* malloc */
+    size_t count;
+} HeldJobs;
+
+static void held_release(void *arg)
 {
-    Json *out = json_new_array(a);
+    HeldJobs *held = arg;
+    if (!held->list) return;
+    pthread_mutex_lock(&held->jobs->lock);
+    for (size_t i = 0; i < held->count; i++)
+        let_go(held->list[i]);
+    pthread_mutex_unlock(&held->jobs->lock);
+    free(held->list);
+    held->list = NULL;
+}
+
+static HeldJobs *hold_jobs(Jobs *jobs, Arena *a)
+{
+    HeldJobs *held = arena_new(a, HeldJobs, 1);
+    held->jobs = jobs;
+    arena_defer(a, held_release, held);
     pthread_mutex_lock(&jobs->lock);
     size_t count = 0;
     for (const CronJob *job = jobs->crons; job; job = job->next)
         count++;
-    CronJob **list = arena_new(a, CronJob *, count);
-    size_t i = 0;
-    for (CronJob *job = jobs->crons; job; job = job->next)
-        list[i++] = job;
-    sort_jobs(list, count);
-    for (i = 0; i < count; i++) {
-        Json *item = json_new_object(a);
-        json_set_str(a, item, S("id"), arena_copy(a, list[i]->id));
-        json_set_str(a, item, S("expression"), arena_copy(a, list[i]->expression));
-        json_push(a, out, item);
+    held->list = calloc(count, sizeof(CronJob *));
+    for (CronJob *job = held->list ? jobs->crons : NULL; job; job = job->next) {
+        job->holders++;
+        held->list[held->count++] = job;
     }
     pthread_mutex_unlock(&jobs->lock);
+    return held;
+}
+
+Json *crons_list(Jobs *jobs, Arena *a)
+{
+    HeldJobs *held = hold_jobs(jobs, a);
+    Json *out = json_new_array(a);
+    sort_jobs(held->list, held->count);
+    for (size_t i = 0; i < held->count; i++) {
+        Json *item = json_new_object(a);
+        json_set_str(a, item, S("id"), arena_copy(a, held->list[i]->id));
+        json_set_str(a, item, S("expression"), arena_copy(a, held->list[i]->expression));
+        json_push(a, out, item);
+    }
+    held_release(held);
     return out;
 }

@@ -75,13 +75,12 @@ static Str without_tokens(Arena *a, Str text)
 
 Str url_redact(Arena *a, Str url)
 {
-    url = without_tokens(a, url);
     ptrdiff_t mark = str_find_char(url, '?');
-    if (mark < 0) return url;
+    if (mark < 0) return without_tokens(a, url);
     Buf out = buf_new(a, url.len + 32);
     buf_add(&out, str_sub(url, 0, (size_t)mark + 1));
     add_query(a, &out, str_from_pos(url, (size_t)mark + 1));
-    return buf_str(&out);
+    return without_tokens(a, buf_str(&out));
 }
 
 /* ---- readable addresses ---- */

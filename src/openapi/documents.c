@@ -26,10 +26,15 @@ Error *documents_create(Arena *a, Documents **out)
     return NULL;
 }
 
-static void document_release(void *arg)
+static void document_release(Document *d)
 {
-    Document *d = arg;
     if (d && atomic_fetch_sub_explicit(&d->users, 1, memory_order_acq_rel) == 1) free(d);
+}
+
+static void hold_release(void *arg)
+{
+    Document **held = arg;
+    document_release(*held);
 }
 
 void documents_destroy(Documents *documents)
@@ -81,6 +86,9 @@ static Error *render(Arena *a, DocumentKind kind, const Context *cx, Str *text)
 /* One block: the struct, then the text. */
 static Document *document_new(Arena *a, const Context *cx, Str text)
 {
+    uint8_t digest[16];
+    md5(text, digest);
+    Str hex = hex_encode(a, str_make((const char *)digest, sizeof(digest)));
     Document *d = calloc(1, sizeof(*d) + text.len);
     if (!d) return NULL;
     atomic_init(&d->users, 1);
@@ -89,9 +97,6 @@ static Document *document_new(Arena *a, const Context *cx, Str text)
     d->text = str_make((char *)(d + 1), text.len);
     memcpy(d + 1, text.ptr, text.len);
 
-    uint8_t digest[16];
-    md5(text, digest);
-    Str hex = hex_encode(a, str_make((const char *)digest, sizeof(digest)));
     (void)snprintf(d->etag, sizeof(d->etag), "\"%.*s\"", STR_ARG(hex));
     return d;
 }
@@ -101,6 +106,8 @@ Error *document_find(Req *req, DocumentKind kind, const Document **out)
     const Context *cx = req_context(req);
     Arena *a = req->arena;
     Documents *documents = cx->app->documents;
+    Document **held = arena_new(a, Document *, 1);
+    arena_defer(a, hold_release, held); /* may end the request: before there is one */
     Document *d = documents ? document_kept(documents, kind, cx) : NULL;
     if (!d) {
         Str text;
@@ -110,7 +117,7 @@ Error *document_find(Req *req, DocumentKind kind, const Document **out)
         if (!d) return error_cause(a, error_status(a, 503), "no memory for a document");
         if (documents) document_keep(documents, kind, d);
     }
-    arena_defer(a, document_release, d);
+    *held = d;
     *out = d;
     return NULL;
 }

@@ -392,8 +392,9 @@ static Error *validate_json(const Write *w, const Field *f, const DbValue *v)
                             "The maximum allowed JSON size is ", " bytes.");
     }
     if (v->type != DB_BLOB) return NULL;
-    return error_field(w->a, f->name, "validation_invalid_json",
-                       S("Must be a valid JSON value of no more than 100 levels."));
+    return error_field(
+        w->a, f->name, "validation_invalid_json",
+        S("Must be a valid JSON value of no more than 100 levels and a million values."));
 }
 
 static Error *validate_geo(const Write *w, const Field *f, const DbValue *v)

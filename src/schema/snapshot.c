@@ -40,10 +40,15 @@ static void slot_destroy(Slot *slot)
     let_go_of_store(s);
 }
 
-static void slot_release(void *arg)
+typedef struct {
+    Slot *slot; /* NULL: the arena ended its work before it held one */
+} Hold;
+
+static void hold_release(void *arg)
 {
-    Slot *slot = arg;
-    if (atomic_fetch_sub_explicit(&slot->refs, 1, memory_order_acq_rel) == 1) slot_destroy(slot);
+    Slot *slot = ((Hold *)arg)->slot;
+    if (slot && atomic_fetch_sub_explicit(&slot->refs, 1, memory_order_acq_rel) == 1)
+        slot_destroy(slot);
 }
 
 /* `head` as it was while the slot was the present one. */
@@ -97,10 +102,11 @@ void snapshots_publish(Snapshots *s, void *value)
 
 void *snapshots_hold(Snapshots *s, Arena *a)
 {
+    Hold *hold = arena_new(a, Hold, 1);
+    arena_defer(a, hold_release, hold);
     uint64_t head = atomic_fetch_add_explicit(&s->head, 1, memory_order_acq_rel);
-    Slot *slot = &s->slots[head >> SLOT_SHIFT];
-    arena_defer(a, slot_release, slot);
-    return atomic_load_explicit(&slot->value, memory_order_acquire);
+    hold->slot = &s->slots[head >> SLOT_SHIFT];
+    return atomic_load_explicit(&hold->slot->value, memory_order_acquire);
 }
 
 void *snapshots_peek(Snapshots *s)

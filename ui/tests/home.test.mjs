@@ -79,7 +79,7 @@ test('the plot tells its values: by keyboard, under the pointer, and as a table'
     const now = await plot.getAttribute('aria-valuetext');
     assert.ok(now.startsWith(`${time}: Answered ${Number(values[0]).toLocaleString('en')}`), `${now} / ${time} ${values}`);
     assert.equal(await plot.getAttribute('aria-valuenow'), String(index));
-    await chart.locator('figcaption').getByText(time, { exact: true }).waitFor();
+    await chart.locator('.hold').getByText(time, { exact: true }).waitFor();
   };
   await plot.focus();
   for (const [key, index] of [['ArrowLeft', 23], ['ArrowLeft', 22], ['Home', 0], ['ArrowLeft', 0], ['ArrowRight', 1], ['PageUp', 11], ['End', 23]]) {

@@ -24,6 +24,7 @@ static const struct {
     {"signed token in path", "/confirm/" JWT "/x", "/confirm/***/x"},
     {"signed token, any key", "/f?x=" JWT, "/f?x=***"},
     {"short word", "/eyJa", "/eyJa"},
+    {"a name that looks signed", "/a?" JWT "token=secret", "/a?***=***"},
 };
 
 static void secrets_are_stars(void **state)
