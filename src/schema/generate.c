@@ -12,6 +12,10 @@
 #define OUTPUT_MAX       (16 * 1024)
 #define STEPS_MAX        (64 * 1024) /* also of parts that write nothing */
 
+/* Halves of UTF-16 pairs are no characters, but stand amid them. */
+#define SURROGATE_FIRST 0xD800
+#define SURROGATE_LAST  0xDFFF
+
 typedef enum { NODE_CLASS, NODE_SEQUENCE, NODE_CHOICE, NODE_REPEAT } NodeType;
 
 typedef struct {
@@ -196,6 +200,10 @@ static bool class_item(Reader *r, Node *n)
         if (last == '\\' && !escaped_char(r, &last)) return false;
     }
     if (last < first) return fail(r, "range out of order");
+    if (first < SURROGATE_FIRST && last > SURROGATE_LAST) {
+        add_range(r, n, first, SURROGATE_FIRST - 1);
+        first = SURROGATE_LAST + 1;
+    }
     add_range(r, n, first, last);
     return true;
 }

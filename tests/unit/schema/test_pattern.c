@@ -90,6 +90,7 @@ static const struct {
     {"[^a-y]", "^[^a-y]$"},
     {"(?:x|)", "^x?$"},
     {"[ä-ü]", "^[ä-ü]$"},
+    {"[\xed\x9f\xbf-\xee\x80\x80]{20}", "^[\xed\x9f\xbf-\xee\x80\x80]{20}$"}, /* no surrogates */
     {"", "^$"},
     {"^abc", NULL},
     {"abc$", NULL},
