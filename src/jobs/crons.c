@@ -225,7 +225,7 @@ static HeldJobs *hold_jobs(Jobs *jobs, Arena *a)
     size_t count = 0;
     for (const CronJob *job = jobs->crons; job; job = job->next)
         count++;
-    held->list = calloc(count, sizeof(CronJob *));
+    held->list = count ? calloc(count, sizeof(CronJob *)) : NULL;
     for (CronJob *job = held->list ? jobs->crons : NULL; job; job = job->next) {
         job->holders++;
         held->list[held->count++] = job;
@@ -238,6 +238,7 @@ Json *crons_list(Jobs *jobs, Arena *a)
 {
     HeldJobs *held = hold_jobs(jobs, a);
     Json *out = json_new_array(a);
+    if (!held->list) return out;
     sort_jobs(held->list, held->count);
     for (size_t i = 0; i < held->count; i++) {
         Json *item = json_new_object(a);
