@@ -17,11 +17,13 @@
 #include "app/site.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "files/files.h"
 #include "jobs/jobs.h"
 #include "logs/logs.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -274,8 +276,16 @@ static void wait_for_sigterm(void)
     }
 }
 
+/* malloc keeps large blocks that were freed, for speed, in each thread's heap. Where there
+ * is little memory they go back to the system at once (mallopt(3)). */
+static void memory_prepare(void)
+{
+    if (memory_available() < LITTLE_MEMORY) (void)mallopt(M_MMAP_THRESHOLD, 512 << 10);
+}
+
 int worker_run(Arena *a, const WorkerPlan *plan)
 {
+    memory_prepare();
     signals_prepare();
     Worker w = {.plan = plan, .arena = a, .sweep.before_ms = file_clock_ms()};
     Error *err = start(&w);

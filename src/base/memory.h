@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+/* Below this what the server takes by itself is a large part of all there is: it
+ * spends memory less freely. */
+#define LITTLE_MEMORY (UINT64_C(512) << 20)
+
 /* The machine's memory, or what the control group of this process or one above
  * it leaves of that, in bytes. Read anew each time: costs some file reads. */
 uint64_t memory_available(void);

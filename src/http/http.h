@@ -43,7 +43,7 @@ typedef struct {
     size_t form_field_bytes;    /* 8 MiB: one plain (non-file) value */
     size_t request_arena_bytes; /* 64 MiB: an arena beyond it ends its request with 500 */
     /* All requests together, beyond 128 KiB each; more: 503. Default: a quarter of
-     * what the process may use (base/memory.h), 64 MiB at least. */
+     * what the process may use (base/memory.h), an eighth where that is little. */
     size_t request_memory_bytes;
     size_t output_pending_bytes;    /* 64 MiB of large answers that are being sent, in all; 503 */
     size_t requests_per_connection; /* 100000 */

@@ -30,13 +30,19 @@
 /* What each request may hold before it counts. */
 #define REQUEST_MEMORY_EACH ((size_t)128 << 10)
 
-static size_t request_memory_default(void)
+static size_t request_memory_default(uint64_t available)
 {
-    return (size_t)MAX(memory_available() / 4, UINT64_C(64) << 20);
+    return (size_t)MAX(available / (available < LITTLE_MEMORY ? 8 : 4), UINT64_C(16) << 20);
+}
+
+static size_t output_pending_default(uint64_t available)
+{
+    return (size_t)MIN(available / 8, UINT64_C(64) << 20);
 }
 
 HttpLimits http_limits_default(void)
 {
+    uint64_t available = memory_available();
     return (HttpLimits){
         .uri_bytes = 8192,
         .header_bytes = 32768,
@@ -46,8 +52,8 @@ HttpLimits http_limits_default(void)
         .form_fields = 1000,
         .form_field_bytes = (size_t)8 << 20,
         .request_arena_bytes = (size_t)64 << 20,
-        .request_memory_bytes = request_memory_default(),
-        .output_pending_bytes = (size_t)64 << 20,
+        .request_memory_bytes = request_memory_default(available),
+        .output_pending_bytes = output_pending_default(available),
         .requests_per_connection = 100000,
         .connections = 20000,
         .requests_in_flight = 1000,
