@@ -93,7 +93,7 @@ def run(args, bench, folder, servers, table, subscribers=5000, rounds=40):
         c.call("GET", path)
     # The database's own cache of the users' rows is there whoever subscribes: filled before.
     for _ in range(8):
-        reader = bench.Client(port) # on whichever thread
+        reader = bench.Client(port)  # on whichever thread
         reader.token = c.token
         for page in range(1, subscribers // 1000 + 1):
             reader.call("GET", f"/api/collections/users/records?perPage=1000&page={page}&fields=id")
