@@ -45,7 +45,9 @@ typedef struct {
     /* All requests together, beyond 128 KiB each; more: 503. Default: a quarter of
      * what the process may use (base/memory.h), an eighth where that is little. */
     size_t request_memory_bytes;
-    size_t output_pending_bytes;    /* 64 MiB of large answers that are being sent, in all; 503 */
+    /* Large answers that are being sent, in all; more: 503. Default: 64 MiB, an eighth
+     * of what the process may use where that is less. */
+    size_t output_pending_bytes;
     size_t requests_per_connection; /* 100000 */
     size_t connections;             /* 20000 per loop; beyond it 503 and close */
     size_t requests_in_flight;      /* 1000 per loop; beyond it 503 + Retry-After: 1 */
