@@ -28,6 +28,7 @@ typedef struct {
     bool failed;
 } Reader;
 
+/* Expat ends an empty element it was stopped in all the same: the handlers ask for `failed`. */
 static void fail(Reader *r)
 {
     r->failed = true;
@@ -53,6 +54,7 @@ static void XMLCALL on_start(void *arg, const char *name, const char **attribute
 {
     Reader *r = arg;
     (void)attributes;
+    if (r->failed) return;
     Str element = str_from(name);
     if (r->depth == DEPTH_MAX || r->path_len + element.len + 1 > PATH_MAX_BYTES ||
         arena_room(r->arena) < 4 * TEXT_MAX_BYTES) {
@@ -80,6 +82,7 @@ static void XMLCALL on_start(void *arg, const char *name, const char **attribute
 static void XMLCALL on_text(void *arg, const char *text, int len)
 {
     Reader *r = arg;
+    if (r->failed) return;
     if ((size_t)len > sizeof(r->text) - r->text_len) {
         fail(r);
         return;
@@ -116,6 +119,7 @@ static void XMLCALL on_end(void *arg, const char *name)
 {
     Reader *r = arg;
     (void)name;
+    if (r->failed) return;
     take(r, str_trim(str_make(r->text, r->text_len)));
     r->text_len = 0;
     r->path_len = r->lengths[--r->depth];
