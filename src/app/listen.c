@@ -9,7 +9,13 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+/* The workers of a server that was just killed hold the port until they have ended, which may wait
+ * for a flush: 2 s of patience. */
+#define PROBE_TRIES    100
+#define PROBE_PAUSE_NS 20000000
 
 static Error *address_error(Arena *a, Str address)
 {
@@ -41,18 +47,29 @@ static Error *bind_error(Arena *a, Str address, int errno_value)
     return error_new(a, 400, str_printf(a, "%.*s %s.", STR_ARG(address), why));
 }
 
-/* Fails when somebody listens there. */
-static Error *probe(Arena *a, Str address, const struct addrinfo *info)
+/* Binds and listens for a moment; returns errno, 0 when that went well. */
+static int probe_once(const struct addrinfo *info)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return error_errno(a, errno, "socket", address);
+    if (fd < 0) return errno;
     int on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    Error *err = NULL;
-    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, 1) != 0)
-        err = bind_error(a, address, errno);
+    bool good = bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, 1) == 0;
+    int failed = good ? 0 : errno;
     close(fd);
-    return err;
+    return failed;
+}
+
+/* Fails when somebody listens there and goes on to. */
+static Error *probe(Arena *a, Str address, const struct addrinfo *info)
+{
+    int failed = probe_once(info);
+    for (int tries = 0; failed == EADDRINUSE && tries < PROBE_TRIES; tries++) {
+        const struct timespec pause = {.tv_nsec = PROBE_PAUSE_NS};
+        (void)nanosleep(&pause, NULL);
+        failed = probe_once(info);
+    }
+    return failed ? bind_error(a, address, failed) : NULL;
 }
 
 /* "host:port" into its parts; localhost is the one name that is understood. */

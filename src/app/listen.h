@@ -14,7 +14,8 @@ typedef struct {
     bool is_loopback; /* reachable from this machine only */
 } Listeners;
 
-/* Binds `count` sockets to "host:port". Errors name the remedy. */
+/* Binds `count` sockets to "host:port". Errors name the remedy; that the port is
+ * taken is told after 2 s of patience. */
 MUST_CHECK Error *listeners_open(Arena *a, Str address, int count, Listeners *out);
 
 /* "http://127.0.0.1:8090", as somebody on this machine would reach it. */

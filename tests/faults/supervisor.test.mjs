@@ -1,8 +1,9 @@
 // supervisor.test.mjs - a dead worker is replaced at once, and nobody is refused meanwhile.
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { raw, request, sleep, startServer, until } from '../e2e/server.mjs';
+import { raw, request, run, sleep, startServer, until } from '../e2e/server.mjs';
 
 let server;
 before(async () => {
@@ -22,6 +23,19 @@ test('a killed worker is replaced within 200 ms, connections wait instead of bei
     assert.ok(took < 1000, `answers took ${took} ms`); // 200 ms, and room for a busy machine
     await sleep(1100); // not a crash loop
   }
+});
+
+test('the port of a server that is still dying is waited for; one that stays taken is told', { timeout: 60e3 }, async () => {
+  const dying = net.createServer();
+  await new Promise((done) => dying.listen(0, '127.0.0.1', done));
+  const { port } = dying.address();
+  setTimeout(() => dying.close(), 600);
+  const next = await startServer({ port });
+  const second = run(['serve', '--dir', join(next.dir, 'other'), '--http', `127.0.0.1:${port}`]);
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, new RegExp(`127\\.0\\.0\\.1:${port} is taken by another program`));
+  assert.equal((await next.request('GET', '/api/health')).status, 200, 'the first one goes on');
+  await next.stop();
 });
 
 test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0', { timeout: 60e3 }, async () => {

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES    25
+#define LOCK_TRIES    100
 #define LOCK_PAUSE_NS 20000000
 
 static Str read_pid(Arena *a, int fd)
@@ -47,8 +47,8 @@ static Error *already_running(Arena *a, Str dir, int fd)
     return error_new(a, 409, message);
 }
 
-/* A process that a killed server had just forked may hold its descriptors for a
- * moment more, until it has closed them. */
+/* The processes of a server that was just killed hold its descriptors until they
+ * have ended, which may wait for a flush: two seconds of patience. */
 static bool lock_take(int fd, const struct flock *wanted)
 {
     for (int tries = 0;; tries++) {
