@@ -41,7 +41,7 @@ function watch(page, url) {
   page.on('requestfailed', end);
   // Leaving cuts off what was on its way, and nobody tells.
   page.on('framenavigated', (frame) => { if (frame.url() === 'about:blank') under.clear(); });
-  page.settled = () => until(() => under.size === 0 && Date.now() - moved > QUIET_MS, 8000);
+  page.settled = () => until(() => under.size === 0 && Date.now() - moved > QUIET_MS, 20000);
   page.on('pageerror', (err) => faults.push(`error: ${err.stack ?? err}`));
   page.on('console', (message) => {
     // What the browser says of answers such as 400 is no fault of the page.
@@ -73,7 +73,7 @@ export async function startDashboard(options = {}) {
         viewport: phone ? PHONE : DESKTOP, colorScheme: dark ? 'dark' : 'light', hasTouch: phone, isMobile: phone,
         reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'UTC', ...more,
       });
-      context.setDefaultTimeout(8000);
+      context.setDefaultTimeout(20000);
       // Not in addInitScript for each load: signing out must last.
       if (enter) {
         const kept = await signedIn();

@@ -60,7 +60,7 @@ test('the whole list comes as it is scrolled, and what is new by itself', async 
   }, 8000);
   await page.getByText('That is all there is.').waitFor();
   await ask('/api/health?n=late');
-  await page.getByRole('button', { name: 'Show 1 new entry' }).click({ timeout: 12000 });
+  await page.getByRole('button', { name: 'Show 1 new entry' }).click({ timeout: 30000 });
   await rows(page).first().filter({ hasText: 'late' }).waitFor();
   assert.equal(await rows(page).count(), 231);
 });
