@@ -26,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_MAX_MS     10000
-#define QUICK_DEATHS_OK 4 /* restarted at once so many times in a row */
+#define STOP_EXTRA_MS   1000 /* beyond the worker's own alarm */
+#define QUICK_DEATHS_OK 4    /* restarted at once so many times in a row */
 #define BACKOFF_MAX_MS  30000
 
 typedef struct {
@@ -131,6 +131,12 @@ static void workers_reap(Supervisor *s)
     }
 }
 
+/* So long the worker may take to stop. */
+static uint64_t stop_max_ms(const Supervisor *s)
+{
+    return worker_stop_max_s(s->plan.options) * UINT64_C(1000) + STOP_EXTRA_MS;
+}
+
 static void stop_begin(Supervisor *s)
 {
     if (!s->stopping) log_info("supervisor", "stopping");
@@ -140,7 +146,7 @@ static void stop_begin(Supervisor *s)
         s->done = true;
         return;
     }
-    if (!s->kill_at_ms) s->kill_at_ms = clock_mono_ms() + STOP_MAX_MS;
+    if (!s->kill_at_ms) s->kill_at_ms = clock_mono_ms() + stop_max_ms(s);
     (void)kill(s->pid, SIGTERM); /* it may be a zombie already: SIGCHLD follows */
 }
 
@@ -151,7 +157,7 @@ static void due_work(Supervisor *s)
     if (s->kill_at_ms && now_ms >= s->kill_at_ms && s->pid) {
         log_error("supervisor", "the worker does not stop; killed");
         (void)kill(s->pid, SIGKILL);
-        s->kill_at_ms = now_ms + STOP_MAX_MS;
+        s->kill_at_ms = now_ms + stop_max_ms(s);
     }
     if (!s->stopping) keepers_start_due(&s->keepers);
 }

@@ -4,8 +4,9 @@
  * pools, the database's writer, the control socket's, and for a while the one
  * that sweeps files nobody mentions.
  *
- * A stop has to end within ten seconds whatever hangs: an alarm is set first,
- * and what is acknowledged is on disk, so that nothing is lost by it.
+ * A stop has to end within ten seconds whatever hangs, or a second after
+ * shutdown_ms if that is longer: an alarm is set first, and what is
+ * acknowledged is on disk, so that nothing is lost by it.
  */
 #include "app/worker.h"
 
@@ -32,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_ALARM_S  9
+#define STOP_MIN_S    9
 #define SWEEP_JOIN_MS 1000
 
 typedef struct {
@@ -247,9 +248,14 @@ static NORETURN void leave(const Worker *w, const char *why)
     _exit(atomic_load(&w->restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK);
 }
 
+unsigned worker_stop_max_s(const Options *o)
+{
+    return MAX(o->limits.shutdown_ms / 1000 + 1, STOP_MIN_S);
+}
+
 static void stop(Worker *w)
 {
-    (void)alarm(STOP_ALARM_S); /* its default action ends the process */
+    (void)alarm(worker_stop_max_s(w->plan->options)); /* its default action ends the process */
     jobs_stop(w->site.app.jobs);
     backups_stop(w->site.app.backups);
     if (w->server) http_server_stop(w->server);

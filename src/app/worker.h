@@ -27,6 +27,9 @@ enum {
     WORKER_EXIT_RESTART = 5,      /* wants another one in its place, on restored data */
 };
 
+/* In this many seconds a stop ends, whatever hangs. */
+unsigned worker_stop_max_s(const Options *o);
+
 /* Serves until SIGTERM; returns the exit code. */
 int worker_run(Arena *a, const WorkerPlan *plan);
 

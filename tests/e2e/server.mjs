@@ -24,28 +24,46 @@ export const PEER = process.env.PEER ?? '';
 export const BINARY = PEER || process.env.CROFT || join(ROOT, 'build/croft');
 export const OWNER = { email: 'owner@example.com', password: 'owner-password-1' };
 
-export function freePort() {
-  return new Promise((resolve, reject) => {
+/**
+ * A port nobody listens on, and that stays free while it is not used: below those the system gives
+ * out by itself, and each test process has its own stretch of them.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = 20000 + (process.pid % 200) * 50 + (freePort.next++ % 50);
+    if (await isFree(port)) return port;
+  }
+}
+freePort.next = 0;
+
+function isFree(port) {
+  return new Promise((resolve) => {
     const s = net.createServer();
-    s.once('error', reject);
-    s.listen(0, '127.0.0.1', () => {
-      const { port } = s.address();
-      s.close(() => resolve(port));
-    });
+    s.once('error', () => resolve(false));
+    s.listen(port, '127.0.0.1', () => s.close(() => resolve(true)));
   });
 }
 
 process.setMaxListeners(0);
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
-/** Polls until `what()` is truthy; fails after `ms`. */
-export async function until(what, ms = 5000, step = 20) {
+/** Polls until `what()` is truthy; fails after `ms`: long enough for the slowest machine, unless the time is the promise. */
+export async function until(what, ms = 60000, step = 20) {
   const end = Date.now() + ms;
   for (;;) {
     const value = await what();
     if (value) return value;
     if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
     await sleep(step);
+  }
+}
+
+/** Whether a process still has something open; one that nobody waits for has not. */
+export function runs(pid) {
+  try {
+    return !/^[ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1));
+  } catch {
+    return false;
   }
 }
 
@@ -63,7 +81,7 @@ export function children(pid) {
 export function run(args, { input, env } = {}) {
   try {
     const stdout = execFileSync(BINARY, args, {
-      input, env: { ...process.env, ...env }, timeout: 30000, stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8',
+      input, env: { ...process.env, ...env }, timeout: 60000, stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8',
     });
     return { status: 0, stdout, stderr: '' };
   } catch (err) {
@@ -112,11 +130,13 @@ export async function startServer(options = {}) {
     /** Process ids of the workers, and of the image processes: the supervisor's children. */
     workers: () => children(child.pid).filter((p) => !p.name.startsWith('croft-image')).map((p) => p.pid),
     imageKeepers: () => children(child.pid).filter((p) => p.name === 'croft-images').map((p) => p.pid),
-    /** Stops gently; removes the folder unless it was given or is kept. */
+    /** Stops gently, workers too; removes the folder unless it was given or is kept. */
     async stop({ signal = 'SIGTERM', keep = !!options.dir } = {}) {
       child.ref();
+      const workers = children(child.pid);
       if (server.exited === null) child.kill(signal);
       const code = await server.done;
+      await until(() => !workers.some(({ pid }) => runs(pid)));
       if (!keep) rmSync(dir, { recursive: true, force: true });
       return code;
     },
@@ -143,15 +163,16 @@ export async function startServer(options = {}) {
     await until(async () => {
       if (server.exited !== null) throw new Error(`server ended with ${server.exited}:\n${server.output}`);
       return (await request(port, 'GET', '/api/health').catch(() => null))?.status === 200;
-    }, 30000);
+    }, 60000);
   } catch (err) {
     child.kill('SIGKILL');
+    await until(() => child.stdout.readableEnded && child.stderr.readableEnded, 5000).catch(() => {}); // its last words
     throw new Error(`${err.message}\n${server.output}`);
   }
   return server;
 }
 
-export function request(port, method, path, { headers = {}, body, agent, timeout = 20000 } = {}) {
+export function request(port, method, path, { headers = {}, body, agent, timeout = 60000 } = {}) {
   return new Promise((resolve, reject) => {
     const data = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const all = { ...headers };
@@ -177,7 +198,7 @@ export function request(port, method, path, { headers = {}, body, agent, timeout
 }
 
 /** Sends bytes over a fresh connection, gives all that comes back until it closes or `ms` pass. */
-export function raw(port, text, { ms = 2000, end = false } = {}) {
+export function raw(port, text, { ms = 20000, end = false } = {}) {
   return new Promise((resolve) => {
     const parts = [];
     let closed = false;

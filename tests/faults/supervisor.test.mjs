@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { raw, request, run, sleep, startServer, until } from '../e2e/server.mjs';
+import { raw, request, run, runs, sleep, startServer, until } from '../e2e/server.mjs';
 
 let server;
 before(async () => {
@@ -12,6 +12,11 @@ before(async () => {
 after(() => server.stop());
 
 test('a killed worker is replaced within 200 ms, connections wait instead of being refused', async () => {
+  // What a server takes from nothing to its first answer, here and now: no replacement waits longer.
+  const began = performance.now();
+  const other = await startServer({ owner: false });
+  const cold = performance.now() - began;
+  await other.stop();
   for (let round = 0; round < 3; round++) {
     const [old] = server.workers();
     process.kill(old, 'SIGKILL');
@@ -20,7 +25,7 @@ test('a killed worker is replaced within 200 ms, connections wait instead of bei
     const took = performance.now() - start;
     assert.deepEqual([...new Set(answers.map((a) => a.status))], [200]);
     assert.notEqual(server.workers()[0], old);
-    assert.ok(took < 1000, `answers took ${took} ms`); // 200 ms, and room for a busy machine
+    assert.ok(took < Math.max(1000, 5 * cold), `answers took ${took} ms, a start ${cold} ms`); // 200 ms, and room for a busy machine
     await sleep(1100); // not a crash loop
   }
 });
@@ -38,19 +43,20 @@ test('the port of a server that is still dying is waited for; one that stays tak
   await next.stop();
 });
 
-test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0', { timeout: 60e3 }, async () => {
-  const other = await startServer();
-  const body = '{"identity":"nobody@example.com","password":"12345678"}';
+test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0', { timeout: 180e3 }, async () => {
+  const other = await startServer({ flags: ['--limit', 'shutdown_ms=60000', '--limit', 'body_grace_ms=60000'] });
+  const body = '{"email":"no address"}';
   const inFlight = Array.from({ length: 20 }, () => {
     const socket = net.connect(other.port, '127.0.0.1');
     socket.answer = '';
     socket.on('data', (p) => { socket.answer += p; });
-    socket.write(`POST /api/collections/users/auth-with-password HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`);
+    socket.write(`POST /api/collections/users/request-password-reset HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`);
     return socket;
   });
   await until(() => inFlight.every((s) => s.answer.includes('100 Continue'))); // now a handler waits for the body
   const stopped = other.stop();
   await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n', { ms: 200 })).text === '');
+  await sleep(11000); // longer than a worker gets that has nothing to finish
   assert.equal(other.exited, null);
   const answers = Promise.all(inFlight.map((s) => new Promise((r) => s.on('close', () => r(s.answer)))));
   for (const s of inFlight) s.write(body);
@@ -58,7 +64,7 @@ test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0'
   assert.equal(await stopped, 0);
 });
 
-test('SIGTERM: a request that does not end in time keeps nobody waiting, and is no failure', { timeout: 60e3 }, async () => {
+test('SIGTERM: a request that does not end in time keeps nobody waiting, and is no failure', { timeout: 180e3 }, async () => {
   const other = await startServer({ flags: ['--limit', 'shutdown_ms=300'] });
   const admin = await other.admin();
   const endless = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c';
@@ -73,14 +79,7 @@ test('the worker ends with a supervisor that was killed', async () => {
   const [worker] = other.workers();
   other.child.ref();
   other.child.kill('SIGKILL');
-  await until(() => {
-    try {
-      process.kill(worker, 0);
-      return false;
-    } catch {
-      return true;
-    }
-  }, 3000);
+  await until(() => !runs(worker));
   await other.stop();
 });
 
@@ -88,7 +87,7 @@ test('a second server on the same folder is refused with the reason', async () =
   await assert.rejects(startServer({ dir: server.dir, owner: false }), /already|in use|another/i);
 });
 
-test('a crash loop backs off instead of spinning', { timeout: 90e3 }, async () => {
+test('a crash loop backs off instead of spinning', { timeout: 300e3 }, async () => {
   const other = await startServer();
   const seen = new Set();
   const end = Date.now() + 3000;
@@ -101,6 +100,6 @@ test('a crash loop backs off instead of spinning', { timeout: 90e3 }, async () =
     await sleep(5);
   }
   assert.ok(seen.size < 20, `${seen.size} workers in 3 s`);
-  await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', { ms: 500 })).text.includes('200'), 40000);
+  await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).text.includes('200'), 90000);
   await other.stop();
 });
