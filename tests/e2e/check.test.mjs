@@ -187,7 +187,7 @@ describe('damage of the file', { skip }, () => {
       assert.equal((await admin.collection('tags').getFullList()).length, 2);
       await failure(admin.collection('everything').getFullList(), 500);
       await until(() => /database file is damaged: writes are refused/.test(server.output));
-      assert.match(server.output, /data\.db/);
+      await until(() => /data\.db/.test(server.output));
       const refused = await failure(admin.collection('tags').create({ label: 'x' }), 503);
       assert.match(refused.message, /does not accept changes/);
       assert.equal((await admin.collection('tags').getFullList()).length, 2);

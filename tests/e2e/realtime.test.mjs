@@ -573,11 +573,11 @@ test('the SDK comes back by itself after a restart', async () => {
     const before = pb.realtime.clientId;
     await own.stop({ keep: true });
     again = await startServer(more);
-    await until(() => pb.realtime.isConnected && pb.realtime.clientId !== before, 15000);
+    await until(() => pb.realtime.isConnected && pb.realtime.clientId !== before);
     await until(async () => {
       await boss.collection('posts').create({ title: 'two' });
       return heard.includes('two');
-    }, 15000, 200);
+    }, undefined, 200);
     await pb.realtime.unsubscribe();
   } finally {
     await again?.stop({ keep: true });
@@ -613,7 +613,7 @@ test('a subscriber that does not read is cut off; the others hear everything', {
 });
 
 test('stopping does not wait for streams', { skip: PEER ? 'not there' : false }, async () => {
-  const own = await startServer();
+  const own = await startServer({ flags: ['--limit', 'shutdown_ms=60000'] });
   const sources = [];
   for (let i = 0; i < 20; i++) {
     const source = new EventSource(`${own.url}/api/realtime`);
@@ -622,6 +622,6 @@ test('stopping does not wait for streams', { skip: PEER ? 'not there' : false },
   }
   const began = Date.now();
   await own.stop();
-  assert.ok(Date.now() - began < 3000, `${Date.now() - began} ms`);
+  assert.ok(Date.now() - began < 30000, `${Date.now() - began} ms`);
   await Promise.all(sources);
 });

@@ -15,7 +15,7 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { until } from './server.mjs';
+import { freePort, until } from './server.mjs';
 
 // ok: takes it. busy: 451 to every recipient. stall: greets, then says nothing more.
 // silent: not even that. cut: hangs up in the middle of a message. late: takes it, but never
@@ -168,7 +168,7 @@ function serve(smtp, options, plain) {
 }
 
 export async function startSmtp(options = {}) {
-  const smtp = { mails: [], sessions: [], refuse: false, mode: 'ok', port: 0 };
+  const smtp = { mails: [], sessions: [], refuse: false, mode: 'ok', port: await freePort() };
   let server = null;
   const open = new Set();
   smtp.up = async () => {
@@ -184,7 +184,6 @@ export async function startSmtp(options = {}) {
       server.listen(smtp.port, '127.0.0.1', resolve);
     });
     server.unref();
-    smtp.port = server.address().port;
   };
   smtp.down = () => new Promise((resolve) => {
     server.close(resolve);
@@ -200,12 +199,12 @@ export async function startSmtp(options = {}) {
     smtp: { enabled: true, host: '127.0.0.1', port: smtp.port, username: '', password: '', tls: false, authMethod: '', localName: '', ...more },
   });
   /** The oldest mail to this address that was not asked for yet. */
-  smtp.next = (to, ms = 8000) => until(() => {
+  smtp.next = (to) => until(() => {
     const at = smtp.mails.findIndex((m) => !m.taken && m.to.includes(to));
     if (at < 0) return null;
     smtp.mails[at].taken = true;
     return smtp.mails[at];
-  }, ms);
+  });
   smtp.count = (to) => smtp.mails.filter((m) => m.to.includes(to)).length;
   return smtp;
 }

@@ -157,13 +157,11 @@ test('only superusers see and try views', async () => {
 
 test('a query that never ends is given up, others are served meanwhile', { skip: !!PEER }, async () => {
   const endless = 'with recursive c(x) as (select 1 union all select x + 1 from c) select x as id from c where x < 0';
-  const begin = Date.now();
-  const tried = failure(dryRun(endless), 400);
-  const start = Date.now();
-  for (let i = 0; i < 20; i++) await admin.collection('posts').update(made[0].id, { n: 1 });
-  assert.ok(Date.now() - start < 5000);
+  let givenUp = false;
+  const tried = failure(dryRun(endless), 400).finally(() => { givenUp = true; });
+  await admin.collection('posts').update(made[0].id, { n: 1 });
+  assert.equal(givenUp, false, 'served beside it');
   assert.match((await tried).response.message, /took too long/);
-  assert.ok(Date.now() - begin < 20000);
   assert.equal(codes(await failure(view('endless', endless), 400)).viewQuery, 'validation_invalid_view_query');
 });
 

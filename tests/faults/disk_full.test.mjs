@@ -12,7 +12,7 @@ import { integrity, makeNotes, sql } from './faults.mjs';
 
 const asRoot = (...command) => execFileSync(...(process.getuid() === 0 ? [command[0], command.slice(1)] : ['sudo', ['-n', ...command]]));
 
-test('disk full: errors while full, reads go on, recovers without a restart', { timeout: 120e3 }, async () => {
+test('disk full: errors while full, reads go on, recovers without a restart', { timeout: 300e3 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'croft-full-'));
   asRoot('mount', '-t', 'tmpfs', '-o', `size=24m,uid=${process.getuid()},mode=0700`, 'croft-test', dir);
   let server;

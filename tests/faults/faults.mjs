@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import { request, text, until } from '../e2e/server.mjs';
+import { request, runs, text, until } from '../e2e/server.mjs';
 
 /** Repeatable random numbers; the seed is printed so that a failure can be repeated (SEED=…). */
 export function seeded(name) {
@@ -51,11 +51,12 @@ export function blobs(data, collectionId) {
 export async function killAll(server) {
   server.child.ref();
   server.child.kill('SIGSTOP');
-  await until(() => / T /.test(readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(')').at(-1)), 5000, 1);
+  await until(() => / T /.test(readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(')').at(-1)), undefined, 1);
   const workers = server.workers();
   server.child.kill('SIGKILL');
   for (const pid of workers) try { process.kill(pid, 'SIGKILL'); } catch { /* gone */ }
   await server.done;
+  await until(() => !workers.some(runs));
 }
 
 export const rss = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;

@@ -32,14 +32,14 @@ async function killWhen(isTheMoment, content) {
   process.kill(server.workers()[0], 'SIGKILL');
   assert.equal(await upload, false);
   s3.gate = null;
-  await until(async () => (await server.request('GET', '/api/health').catch(() => null))?.status === 200, 10000);
+  await until(async () => (await server.request('GET', '/api/health').catch(() => null))?.status === 200);
 }
 
 test('killed between the upload and the row: the object goes, nothing is half there', async () => {
   const kept = await admin.collection('docs').create({ one: new File(['kept'], 'kept.txt') });
   for (let round = 0; round < 3; round++) {
     await killWhen((req) => req.method === 'PUT', 'orphan');
-    await until(async () => (await s3.keys(`${docs.id}/`)).length === 1, 10000);
+    await until(async () => (await s3.keys(`${docs.id}/`)).length === 1);
   }
   assert.deepEqual(await s3.keys(`${docs.id}/`), [`${docs.id}/${kept.id}/${kept.one}`]);
   assert.equal((await admin.collection('docs').getList(1, 1)).totalItems, 1);
