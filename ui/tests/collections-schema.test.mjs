@@ -98,7 +98,7 @@ test('export: chosen collections, as a file; import of it with a review', async 
   await page.getByLabel('Delete what is not in it').uncheck();
   await button('Review changes').click();
   await button('Apply changes').click();
-  await page.getByRole('heading', { level: 1, name: 'Collections' }).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Collections', exact: true }).waitFor();
   assert.deepEqual((await get('tags')).fields.find((field) => field.name === 'color').values, ['red', 'blue']);
   assert.equal((await get('orders')).fields.length, 2);
 });
@@ -134,7 +134,7 @@ test('code to copy: the JavaScript runs against this server', async () => {
     await page.getByRole('heading', { level: 2, name: action }).waitFor();
     const made = action === 'Delete' || action === 'Batch' ? await admin.collection('tags').create({ label: `for ${action}` }) : record;
     const command = (await code.innerText()).replaceAll('RECORD_ID', made.id).replace('curl ', 'curl -sS -w "\\n%{http_code}" ').replace('"text"', `"by ${action}"`);
-    const { stdout } = await run('bash', ['-c', command], { env: { ...process.env, TOKEN: admin.authStore.token }, timeout: 10000 });
+    const { stdout } = await run('bash', ['-c', command], { env: { ...process.env, TOKEN: admin.authStore.token }, timeout: 60000 });
     const at = stdout.lastIndexOf('\n');
     return { status: Number(stdout.slice(at + 1)), json: at > 0 ? JSON.parse(stdout.slice(0, at)) : null };
   };

@@ -61,7 +61,7 @@ test('no files yet, and while the first count is on its way', async () => {
   ];
   await admin.collection('users').create({ email: 'a@example.com', password: 'a-password-1', passwordConfirm: 'a-password-1', avatar: named(picture([9, 9, 9], [99, 99, 99], 20, 20), 'me.png') });
   await recount(page);
-  await until(async () => (await figure(page, 'Files').textContent()) === '14', 8000);
+  await until(async () => (await figure(page, 'Files').textContent()) === '14');
 });
 
 test('Home, the navigation and the palette lead to it', async () => {
@@ -97,17 +97,17 @@ test('what they take, by collection, and the largest with their pictures and rec
   assert.equal(await largest.getByRole('listitem').count(), 14);
   // thumbnails, of a protected file too
   const thumb = largest.getByRole('button', { name: 'Preview teapot.png' });
-  await until(() => thumb.locator('img').evaluate((img) => img.complete && img.naturalWidth === 100), 8000);
+  await until(() => thumb.locator('img').evaluate((img) => img.complete && img.naturalWidth === 100));
   await thumb.focus();
   await page.keyboard.press('Enter');
   const dialog = page.getByRole('dialog', { name: 'teapot.png' });
-  await until(() => dialog.locator('img').evaluate((img) => img.complete && img.naturalWidth === 320), 8000);
+  await until(() => dialog.locator('img').evaluate((img) => img.complete && img.naturalWidth === 320));
   await checkBoth(page, 'files, preview');
   const waiting = page.waitForEvent('download');
   await dialog.getByRole('link', { name: 'Download' }).click();
   assert.equal((await waiting).suggestedFilename(), rows[0].secret);
   await page.keyboard.press('Escape');
-  assert.equal(await thumb.evaluate((button) => button === document.activeElement), true, 'the focus is back');
+  await until(() => thumb.evaluate((button) => button === document.activeElement)); // the focus is back
   await page.keyboard.press('Enter');
   await dialog.getByRole('link', { name: 'Open the record' }).click();
   await page.getByRole('heading', { name: 'goods', level: 1 }).waitFor();
@@ -121,7 +121,7 @@ test('files that no record names: chosen and deleted by keyboard, others left al
   lose(ui.server, keyOf(rows[0], rows[0].papers[1]));
   const page = await ui.open('/files');
   await recount(page);
-  await until(async () => (await figure(page, 'Without a record').textContent()) === '5', 8000);
+  await until(async () => (await figure(page, 'Without a record').textContent()) === '5');
   assert.equal(await figure(page, 'Missing').textContent(), '1');
   assert.equal(await section(page, 'By collection').getByText('Of no collection').count(), 1);
   await section(page, 'Missing files 1').getByRole('link', { name: rows[0].id }).waitFor();
@@ -130,7 +130,7 @@ test('files that no record names: chosen and deleted by keyboard, others left al
 
   await page.getByRole('button', { name: '5.9 KB can be freed' }).focus();
   await page.keyboard.press('Enter'); // down to the list
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'files-orphans');
+  await until(() => page.evaluate(() => document.activeElement.id === 'files-orphans'));
   await page.keyboard.press('Tab'); // the table, which scrolls
   await page.keyboard.press('Tab');
   for (const text of ['5 files chosen, 5.9 KB.', 'None chosen.']) {
@@ -157,7 +157,7 @@ test('files that no record names: chosen and deleted by keyboard, others left al
   await page.keyboard.press('Enter');
   await page.getByRole('alert').filter({ hasText: '1 file could not be deleted. A record has this file.' }).waitFor();
   await page.getByText('3 files deleted.').waitFor();
-  await until(async () => (await figure(page, 'Without a record').textContent()) === '1', 8000);
+  await until(async () => (await figure(page, 'Without a record').textContent()) === '1');
   assert.deepEqual(['nobody/old-1.txt', 'nobody/old-2.txt', 'nobody/old-3.txt', `${rows[0].id}/old-5.png`].map((key) => stored(`${goods.id}/${key}`)), [false, false, true, true]);
   assert.equal(stored('gone00000000001/nobody/old-4.txt'), false);
   assert.equal(await section(page, 'By collection').getByText('Of no collection').count(), 0);
@@ -169,7 +169,7 @@ test('many are deleted in pieces: seen, stopped, and told when it breaks off', a
   const left = () => keys.filter(stored).length;
   const page = await ui.open('/files');
   await recount(page);
-  await until(async () => (await figure(page, 'Without a record').textContent()) === '121', 8000);
+  await until(async () => (await figure(page, 'Without a record').textContent()) === '121');
   let go;
   let asks = 0;
   const held = new Promise((resolve) => (go = resolve));
@@ -189,18 +189,18 @@ test('many are deleted in pieces: seen, stopped, and told when it breaks off', a
   await page.getByRole('button', { name: 'Stop' }).click();
   go();
   await page.getByText('Stopped: 100 of 121 files were deleted.').waitFor();
-  await until(() => left() <= 21 && left() >= 20, 8000);
-  await until(async () => (await figure(page, 'Without a record').textContent()) === '21', 8000);
+  await until(() => left() <= 21 && left() >= 20);
+  await until(async () => (await figure(page, 'Without a record').textContent()) === '21');
 
   for (const key of keys) leave(ui.server, key);
   await recount(page);
-  await until(async () => (await figure(page, 'Without a record').textContent()) === '121', 8000);
+  await until(async () => (await figure(page, 'Without a record').textContent()) === '121');
   await page.unroute(/orphans\/delete/);
   asks = 0;
   await page.route(/orphans\/delete/, (route) => (++asks === 2 ? route.fulfill({ status: 500, json: { status: 500, message: 'The disk is on fire.', data: {} } }) : route.continue()));
   await start();
   await page.getByRole('alert').filter({ hasText: '50 of 121 files were deleted, then: The disk is on fire.' }).waitFor();
-  await until(async () => (await figure(page, 'Without a record').textContent()) === '71', 8000);
+  await until(async () => (await figure(page, 'Without a record').textContent()) === '71');
   await page.unroute(/orphans\/delete/);
   await start();
   await page.getByText('71 files deleted.').waitFor();
@@ -219,7 +219,7 @@ test('on a phone', async () => {
   await checkBoth(page, 'files on a phone');
   await section(page, 'Largest files').getByRole('button', { name: 'Preview lamp.png' }).tap();
   const dialog = page.getByRole('dialog', { name: 'lamp.png' });
-  await until(() => dialog.locator('img').evaluate((img) => img.complete && img.naturalWidth > 0), 8000);
+  await until(() => dialog.locator('img').evaluate((img) => img.complete && img.naturalWidth > 0));
   await checkBoth(page, 'files, preview on a phone');
   await dialog.getByRole('button', { name: 'Close' }).tap();
   await page.getByRole('button', { name: 'Delete 1 file' }).tap();

@@ -2,6 +2,7 @@
 // reloads, an ended session, a cut network and somebody else's save.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { until } from '../../tests/e2e/server.mjs';
 import { OWNER, startDashboard } from './harness.mjs';
 
 let ui, admin;
@@ -21,7 +22,7 @@ test('save: field errors of ours and of the server, then saved', async () => {
   await nameOf(page).fill('');
   await save(page);
   await page.getByText('Cannot be blank.').waitFor();
-  assert.equal(await nameOf(page).evaluate((input) => input === document.activeElement), true);
+  await until(() => nameOf(page).evaluate((input) => input === document.activeElement));
   await nameOf(page).fill('Corner shop');
   await page.getByLabel('Address').fill('http://a b');
   await save(page);
@@ -55,7 +56,7 @@ test('reload brings the draft back; leaving asks', async () => {
   await page.getByRole('heading', { name: 'Components' }).waitFor();
   await page.goBack();
   await page.getByRole('heading', { name: 'Application' }).waitFor();
-  assert.notEqual(await nameOf(page).inputValue(), 'Not saved yet');
+  await until(async () => (await nameOf(page).inputValue()) !== 'Not saved yet');
 });
 
 test('an ended session: sign in above the form, and the save goes on', async () => {

@@ -2,6 +2,7 @@
 // reached by Tab, nothing is clicked, focused or filled by the test.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { until } from '../../tests/e2e/server.mjs';
 import { startDashboard } from './harness.mjs';
 
 const MOST_TABS = 90;
@@ -9,7 +10,7 @@ const OWNER = { email: 'first@example.com', password: 'first-password' };
 let ui, page, pb;
 before(async () => {
   ui = await startDashboard({ owner: false });
-  const token = /pbinstall\/([\w-]+\.[\w-]+\.[\w-]+)/.exec(ui.server.output)[1];
+  const [, token] = await until(() => /pbinstall\/([\w-]+\.[\w-]+\.[\w-]+)\s/.exec(ui.server.output));
   page = await ui.open(`/pbinstall/${token}`, { signedIn: false });
 });
 after(() => ui.stop());
@@ -63,7 +64,7 @@ test('first run, then sign out and in again', async () => {
   await use(button(OWNER.email));
   await press('End', 'Enter');
   await title('Sign in');
-  assert.equal(await isFocused(page.getByLabel('E-mail')), true);
+  await until(() => isFocused(page.getByLabel('E-mail')));
   await type(OWNER.email);
   await reach(page.getByLabel('Password', { exact: true }));
   await type(OWNER.password);
@@ -78,7 +79,7 @@ test('past the navigation at once', async () => {
   await title('Home');
   await reach(page.getByRole('link', { name: 'Skip to the content' }));
   await press('Enter');
-  assert.equal(await isFocused(page.getByRole('main')), true);
+  await until(() => isFocused(page.getByRole('main')));
 });
 
 test('a collection with two fields and a rule', async () => {
@@ -161,6 +162,6 @@ test('a query, and its plan', async () => {
 test('a backup', async () => {
   await go('Backups');
   await use(button('Back up now'));
-  await page.getByText('The backup is made and was read back.').waitFor({ timeout: 20000 });
+  await page.getByText('The backup is made and was read back.').waitFor({ timeout: 60000 });
   assert.equal((await pb.backups.getFullList()).length, 1);
 });

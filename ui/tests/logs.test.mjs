@@ -14,9 +14,9 @@ before(async () => {
   for (let i = 0; i < 230; i++) await ask(`/api/health?n=${i}`);
   // The one is written before the other is asked: no two of the same millisecond.
   await ask('/api/collections/nothing/records');
-  await until(async () => (await logged('data.url ~ "nothing"')) === 1, 8000);
+  await until(async () => (await logged('data.url ~ "nothing"')) === 1);
   await ask(`/api/collections/${encodeURIComponent(XSS)}/records`);
-  await until(async () => (await logged('data.url ~ "onerror"')) === 1, 8000);
+  await until(async () => (await logged('data.url ~ "onerror"')) === 1);
 });
 after(() => ui.stop());
 
@@ -30,7 +30,7 @@ test('desktop: levels, filter with completion, a faulty one, details that filter
   await page.getByRole('checkbox', { name: 'Warning' }).uncheck();
   await page.getByRole('checkbox', { name: 'Debug' }).uncheck();
   await page.getByText('2 entries', { exact: true }).waitFor();
-  await until(async () => (await rows(page).count()) === 2, 5000);
+  await until(async () => (await rows(page).count()) === 2);
   await filter(page).click();
   await page.keyboard.type('data.sta');
   await page.getByRole('option', { name: 'data.status' }).waitFor();
@@ -57,10 +57,10 @@ test('the whole list comes as it is scrolled, and what is new by itself', async 
   await until(async () => {
     await page.mouse.wheel(0, 20000);
     return (await rows(page).count()) === 230;
-  }, 8000);
+  });
   await page.getByText('That is all there is.').waitFor();
   await ask('/api/health?n=late');
-  await page.getByRole('button', { name: 'Show 1 new entry' }).click({ timeout: 30000 });
+  await page.getByRole('button', { name: 'Show 1 new entry' }).click({ timeout: 60000 });
   await rows(page).first().filter({ hasText: 'late' }).waitFor();
   assert.equal(await rows(page).count(), 231);
 });
@@ -97,12 +97,12 @@ test('the plot tells its values by keyboard and under the pointer', async () => 
   const [time] = await page.locator('figure tbody tr').last().locator('th').allTextContents();
   await plot.focus();
   await page.keyboard.press('End');
-  await until(async () => (await plot.getAttribute('aria-valuetext')).startsWith(`${time}: `), 5000);
+  await until(async () => (await plot.getAttribute('aria-valuetext')).startsWith(`${time}: `));
   await ui.check(page, 'plot read');
   await page.keyboard.press('Escape');
   const box = await page.locator('.plot .u-over').boundingBox();
   await page.mouse.move(box.x + 2, box.y + box.height / 2);
-  await until(async () => (await plot.getAttribute('aria-valuenow')) === '0', 5000);
+  await until(async () => (await plot.getAttribute('aria-valuenow')) === '0');
 });
 
 test('phone, dark, keyboard alone: open an entry, go on to the next', async () => {

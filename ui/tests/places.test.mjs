@@ -49,7 +49,7 @@ test('below a prefix: sign-in, screens, live updates, files, code to copy; nothi
   }
 });
 
-test('somebody restores a backup while a form is open here: the text stays, and goes where the server is now', { timeout: 60000 }, async () => {
+test('somebody restores a backup while a form is open here: the text stays, and goes where the server is now', { timeout: 300000 }, async () => {
   await admin.backups.create('before.zip');
   await admin.settings.update({ meta: { appName: 'After the backup' } });
   const page = await ui.open('/settings/mail');
@@ -63,11 +63,11 @@ test('somebody restores a backup while a form is open here: the text stays, and 
   await until(async () => {
     await fresh.collection('_superusers').authWithPassword(OWNER.email, OWNER.password).catch(() => null);
     return fresh.authStore.isValid && (await fresh.settings.getAll().catch(() => null))?.meta.appName !== 'After the backup';
-  }, 30000, 200);
+  }, undefined, 200);
   assert.equal(await name.inputValue(), 'Typed during the restore');
   await page.getByRole('button', { name: 'Save changes' }).click();
   const relogin = page.getByRole('dialog', { name: 'Your session has ended' });
-  await page.getByText('Saved.', { exact: true }).or(relogin).first().waitFor({ timeout: 20000 });
+  await page.getByText('Saved.', { exact: true }).or(relogin).first().waitFor({ timeout: 60000 });
   if (await relogin.isVisible()) {
     await relogin.getByLabel('Password', { exact: true }).fill(OWNER.password);
     await page.keyboard.press('Enter');

@@ -120,6 +120,7 @@ test('typed is not lost: an ended session, a cut network', async () => {
   await page.getByText('Saved.').waitFor();
   assert.equal((await products().getOne(id)).title, 'Through all of it');
 
+  await page.getByText('Saved.').waitFor({ state: 'hidden' }); // or the next one could not be told from it
   await row(page, 'Product 0020').click();
   await form.getByLabel('title').fill('Without a network');
   await page.context().setOffline(true);

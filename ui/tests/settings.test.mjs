@@ -155,7 +155,7 @@ test('backups: restored after the name was typed; the page waits for the server'
   await ui.check(desk, 'restore');
   await confirm.getByRole('button', { name: 'Restore' }).click();
   const done = desk.getByRole('dialog', { name: 'The backup is restored' });
-  await done.waitFor({ timeout: 30000 });
+  await done.waitFor({ timeout: 60000 });
   await done.getByRole('button', { name: 'Go on' }).click();
   await desk.getByText('Verified', { exact: true }).waitFor();
   assert.notEqual((await admin.settings.getAll()).meta.appName, 'After the backup');

@@ -1,7 +1,7 @@
 // shell.test.mjs - coming in, finding one's way, and every screen by the same yardstick.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startServer } from '../../tests/e2e/server.mjs';
+import { startServer, until } from '../../tests/e2e/server.mjs';
 import { OWNER, startDashboard } from './harness.mjs';
 import { registeredScreens } from './screens.mjs';
 import { seed } from './shop-seed.mjs';
@@ -43,11 +43,11 @@ test('what the server sends: a strict policy, tags, kept assets', async () => {
 test('first run: the link makes the owner and signs in', async () => {
   const fresh = await startDashboard({ owner: false });
   try {
-    const token = /pbinstall\/([\w-]+\.[\w-]+\.[\w-]+)/.exec(fresh.server.output)[1];
+    const [, token] = await until(() => /pbinstall\/([\w-]+\.[\w-]+\.[\w-]+)\s/.exec(fresh.server.output));
     const page = await fresh.open(`/pbinstall/${token}`, { signedIn: false, phone: true });
     await page.getByRole('button', { name: 'Make the account' }).click();
     await page.getByText('Cannot be blank.').first().waitFor();
-    assert.equal(await page.getByLabel('E-mail').evaluate((input) => input === document.activeElement), true);
+    await until(() => page.getByLabel('E-mail').evaluate((input) => input === document.activeElement));
     await fresh.check(page, 'install');
     await page.getByLabel('E-mail').fill('first@example.com');
     await page.getByLabel('Password', { exact: true }).fill('first-password');
@@ -99,7 +99,7 @@ test('palette: opens by key, finds, goes; Escape gives the focus back', async ()
   await page.getByRole('combobox', { name: 'Type a page or an action' }).waitFor();
   await ui.check(page, 'palette');
   await page.keyboard.press('Escape');
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent?.trim()), 'Open a panel');
+  await until(() => page.evaluate(() => document.activeElement?.textContent?.trim() === 'Open a panel'));
   await page.keyboard.press('Control+k');
   await page.keyboard.type('appli');
   await page.keyboard.press('Enter');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { until } from '../../tests/e2e/server.mjs';
 import { startDashboard } from './harness.mjs';
 
 const XSS = '<img src=x onerror=window.hacked=1>';
@@ -97,7 +98,7 @@ test('a thousand rows stay smooth; the plan is a tree; the history brings querie
   await page.getByRole('tab', { name: 'History' }).click();
   await ui.check(page, 'history');
   await page.getByRole('listitem').filter({ hasText: 'WITH RECURSIVE' }).getByRole('button', { name: 'Use it' }).click();
-  assert.equal(await editor(page).innerText(), many);
+  await until(async () => (await editor(page).innerText()) === many);
   await page.reload();
   await editor(page).getByText('WITH RECURSIVE').waitFor();
   await page.getByRole('tab', { name: 'History' }).click();

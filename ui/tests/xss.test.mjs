@@ -78,7 +78,7 @@ async function seedSite() {
   await admin.collection('users').authWithPassword(EVIL, EVIL).catch(() => {}); // some log line says whom
   admin = await ui.server.admin();
   await admin.send('/api/sql', { method: 'POST', body: { query: `SELECT ${EVIL}` } }).catch(() => {}); // an error that quotes it
-  await until(async () => (await admin.logs.getList(1, 1, { filter: 'data.userAgent ~ "injected"' })).totalItems > 0, 8000);
+  await until(async () => (await admin.logs.getList(1, 1, { filter: 'data.userAgent ~ "injected"' })).totalItems > 0);
 }
 
 /** Nothing ran, nothing was made: in the page and in what shadow roots hold. */
@@ -119,7 +119,7 @@ async function go(page, path) {
   await page.settled();
 }
 async function shown(page, where) {
-  await until(() => isShown(page), 8000).catch(() => assert.fail(`${where}: nothing of it is to be seen`));
+  await until(() => isShown(page)).catch(() => assert.fail(`${where}: nothing of it is to be seen`));
   await assertInert(page, where);
 }
 const tab = async (page, name) => { await page.getByRole('tab', { name: new RegExp(`^${name}`) }).click(); await page.settled(); };
@@ -128,7 +128,7 @@ const dialog = (page) => page.getByRole('dialog').first();
 test('this test would notice', async () => {
   const page = await open('/kit');
   await page.evaluate((html) => document.querySelector('main').insertAdjacentHTML('beforeend', html), EVIL);
-  await until(() => page.evaluate(() => window.hurt !== undefined), 8000);
+  await until(() => page.evaluate(() => window.hurt !== undefined));
   await assert.rejects(assertInert(page, 'kit'), /script ran.*injected/s);
   await page.context().close();
 });
