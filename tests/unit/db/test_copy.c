@@ -75,7 +75,7 @@ static bool slowly(void *arg, uint64_t done, uint64_t total)
 {
     const Writing *w = arg;
     int seen = atomic_load(&w->commits);
-    for (int i = 0; i < 200 && atomic_load(&w->commits) < seen + 5; i++)
+    for (int i = 0; i < 2000 && atomic_load(&w->commits) < seen + 5; i++)
         await_sleep(5);
     return done <= total;
 }

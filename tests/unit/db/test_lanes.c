@@ -116,7 +116,7 @@ static void a_runaway_read_stalls_nobody(void **state)
     TestDb *t = *state;
     schema(t);
     db_close(t->db);
-    t->config.slow_timeout_ms = 300;
+    t->config.slow_timeout_ms = 1000;
     test_db_open(t);
 
     World w = {.t = t};

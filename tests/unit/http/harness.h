@@ -114,7 +114,7 @@ static inline int atoi_status(const char *line)
 }
 
 #define ANSWER_MAX  (128 * 1024)
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 60000
 
 typedef struct {
     int status;
@@ -225,7 +225,7 @@ static inline void world_ask(const World *w, const char *raw, Answer *out)
 /* Counters that handlers move, in the loop's thread. */
 static inline bool counter_reaches(_Atomic int *value, int wanted)
 {
-    for (int i = 0; i < 200 && atomic_load(value) < wanted; i++)
+    for (int i = 0; i < PATIENCE_MS / 10 && atomic_load(value) < wanted; i++)
         await_sleep(10);
     return atomic_load(value) == wanted;
 }

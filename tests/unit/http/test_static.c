@@ -343,7 +343,7 @@ static bool becomes(const char *target, const char *headers, int status, const c
 {
     Answer *answer = malloc(sizeof(*answer));
     bool same = false;
-    for (int i = 0; i < 40 && !same; i++) { /* at most a second stale */
+    for (int i = 0; i < 400 && !same; i++) { /* at most a second stale */
         if (i > 0) (void)usleep(100000);
         ask("GET", target, headers, answer);
         same = answer->status == status && (!body || str_eq(answer->body, str_from(body)));

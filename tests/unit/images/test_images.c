@@ -318,7 +318,7 @@ static void a_decoder_that_dies_costs_one_job(void **state)
         if (!str_starts(err->cause, str_from(SIGNALS[i].cause)))
             fail_msg("%s: %.*s", SIGNALS[i].name, STR_ARG(err->cause));
 #endif
-        assert_true(clock_mono_ms() - began_ms < IMAGE_TIME_MAX_MS + 3000);
+        assert_true(clock_mono_ms() - began_ms < IMAGE_TIME_MAX_MS + 30000);
         check_ok("after it", thumb(&f, png(f.a, 10, 10, 10, false), "5x5", IMAGE_PNG, &out));
     }
     stop(&f);

@@ -84,7 +84,7 @@ static JobStats stats(Fixture *f)
 
 #define wait_until(condition)                                                                      \
     do {                                                                                           \
-        for (int tries = 0; tries < 500 && !(condition); tries++)                                  \
+        for (int tries = 0; tries < 6000 && !(condition); tries++)                                 \
             await_sleep(10);                                                                       \
         if (!(condition)) fail_msg("not in time: %s", #condition);                                 \
     } while (0)
@@ -98,7 +98,7 @@ static void what_is_queued_is_done_soon(void **state)
     uint64_t started = clock_mono_ms();
     queue(f, "{'name':'a'}");
     wait_until(stats(f).waiting == 0);
-    check_bool("soon", clock_mono_ms() - started < 2000, true);
+    check_bool("soon", clock_mono_ms() - started < 10000, true);
     assert_string_equal(told.order, "a");
     check_int("attempt", told.last_attempt, 0);
     end(f);
@@ -143,12 +143,12 @@ static void failures_are_tried_again(void **state)
     begin(f, true);
     atomic_store(&told.fail_first, 2);
     queue(f, "{'name':'a'}");
-    wait_until(stats(f).waiting == 0);
+    wait_until(stats(f).delivered == 1); /* counted after the row has gone */
+    check_int("waiting", stats(f).waiting, 0);
     check_int("runs", told.runs, 3);
     check_int("attempt", told.last_attempt, 2);
     check_int("given up", told.given_up, 0);
     check_int("attempts", stats(f).attempts, 3);
-    check_int("delivered", stats(f).delivered, 1);
     end(f);
 }
 
@@ -197,7 +197,7 @@ static void a_stop_in_the_middle_leaves_it_waiting(void **state)
 {
     Fixture *f = *state;
     begin(f, true);
-    atomic_store(&told.hold_ms, 100);
+    atomic_store(&told.hold_ms, 1000);
     atomic_store(&told.fail_first, 1);
     queue(f, "{'name':'a'}");
     wait_until(told.together == 1);
@@ -243,14 +243,16 @@ static void a_kind_nobody_handles_is_a_mistake(void **state)
 
 /* ---- crons ---- */
 
-static _Atomic int cron_runs;
+static _Atomic int cron_runs, cron_let; /* begun; of them so many may end */
 
 static Error *count_run(App *app, Arena *a, void *arg)
 {
     (void)app;
     (void)a;
-    atomic_fetch_add(&cron_runs, 1);
-    await_sleep((uint64_t)(uintptr_t)arg);
+    (void)arg;
+    int run = atomic_fetch_add(&cron_runs, 1);
+    while (atomic_load(&cron_let) <= run)
+        await_sleep(2);
     return NULL;
 }
 
@@ -259,8 +261,9 @@ static void crons_run_by_the_clock_and_by_hand(void **state)
     Fixture *f = *state;
     Jobs *jobs = begin(f, false);
     atomic_store(&cron_runs, 0);
+    atomic_store(&cron_let, 0);
     check_ok("b", jobs_cron_set(jobs, f->a, S("b"), S("@daily"), count_run, NULL));
-    check_ok("a", jobs_cron_set(jobs, f->a, S("a"), S("* * * * *"), count_run, (void *)100));
+    check_ok("a", jobs_cron_set(jobs, f->a, S("a"), S("* * * * *"), count_run, NULL));
     check_code("odd", jobs_cron_set(jobs, f->a, S("c"), S("odd"), count_run, NULL),
                "validation_invalid_cron");
     check_ok("again", jobs_cron_set(jobs, f->a, S("b"), S("@yearly"), count_run, NULL));
@@ -278,11 +281,16 @@ static void crons_run_by_the_clock_and_by_hand(void **state)
     crons_tick(jobs, clock_wall_ms() + 60000); /* still running: skipped */
     await_sleep(150);
     check_int("runs", cron_runs, 1);
-    crons_tick(jobs, clock_wall_ms() + 120000);
-    wait_until(cron_runs == 2);
+    atomic_store(&cron_let, 1);
+    for (int minute = 2; minute < 1000 && cron_runs < 2; minute++) { /* until the first has ended */
+        crons_tick(jobs, clock_wall_ms() + minute * 60000);
+        await_sleep(20);
+    }
+    check_int("runs", cron_runs, 2);
     check_bool("removed", jobs_cron_remove(jobs, S("a")), true); /* while it runs */
     check_bool("once", jobs_cron_remove(jobs, S("a")), false);
     check_int("gone", crons_run_now(jobs, f->a, S("a"))->status, 404);
+    atomic_store(&cron_let, 1000);
     end(f);
 }
 

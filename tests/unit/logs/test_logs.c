@@ -58,7 +58,7 @@ static int64_t ask(Fixture *f, Logs *logs, const char *sql)
 static int64_t until(Fixture *f, Logs *logs, const char *sql, int64_t wanted)
 {
     int64_t value = -1;
-    for (int i = 0; i < 1000 && value != wanted; i++) {
+    for (int i = 0; i < 6000 && value != wanted; i++) {
         value = ask(f, logs, sql);
         if (value != wanted) await_sleep(10);
     }
@@ -105,7 +105,7 @@ static void many_threads(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, put_many, logs), 0);
     for (size_t i = 0; i < COUNT(threads); i++)
         pthread_join(threads[i], NULL);
-    for (int i = 0; i < 1000 && logs_stats(logs).written < 2000; i++)
+    for (int i = 0; i < 6000 && logs_stats(logs).written < 2000; i++)
         await_sleep(10);
     check_int("written", logs_stats(logs).written, 2000);
     check_int("rows", ask(f, logs, "SELECT count(*) FROM _logs"), 2000);

@@ -42,7 +42,7 @@ static bool on_disk(Fixture *f, const Record *r, Str name)
 /* Removal goes on in the background. */
 static bool gone_soon(Fixture *f, const Record *r, Str name)
 {
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 6000; i++) {
         if (!on_disk(f, r, name)) return true;
         await_sleep(10);
     }
