@@ -201,7 +201,7 @@ static bool charge(Arena *a, size_t more)
 static void settle(Arena *a)
 {
     ArenaBudget *b = a->budget;
-    if (!a->charged) return;
+    if (!a->charged) return; /* always without a budget */
     size_t due = a->held > b->each ? a->held - b->each : 0;
     if (due >= a->charged) return;
     atomic_fetch_sub(&b->held, a->charged - due);
@@ -314,6 +314,7 @@ Arena *arena_create(const char *name, size_t limit_bytes)
 void arena_share(Arena *a, ArenaBudget *budget)
 {
     a->budget = budget;
+    (void)charge(a, 0); /* the first block is held already */
 }
 
 void arena_reset(Arena *a)
@@ -335,6 +336,8 @@ void arena_destroy(Arena *a)
 {
     if (!a) return;
     arena_reset(a);
+    a->held = 0;
+    settle(a);
     free(a);
 }
 

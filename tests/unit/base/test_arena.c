@@ -273,6 +273,23 @@ static void a_budget_is_shared(void **state)
     arena_destroy(a);
 }
 
+/* Its first block alone is beyond what it has as of right. */
+static void a_budget_counts_the_first_block(void **state)
+{
+    (void)state;
+    ArenaBudget budget = {.limit = (size_t)4 * MI, .each = 1000};
+    Arena *a = arena_create_sized("large", (size_t)64 * MI, 100000);
+    arena_share(a, &budget);
+    size_t first = budget.held; /* nothing where each allocation is a block */
+    check_bool("counted", first == 0 || first == 99000, true);
+    check_int("more", wish(a, MI), 0);
+    assert_true(budget.held >= first + MI - 1000);
+    arena_reset(a);
+    check_int("reset", budget.held, first);
+    arena_destroy(a);
+    check_int("destroyed", budget.held, 0);
+}
+
 static void *take_elsewhere(void *arg)
 {
     (void)arena_bytes(arg, (size_t)2 * MI);
@@ -424,6 +441,7 @@ int main(void)
         test_with_arena(one_within_another_ends_with_it),
         cmocka_unit_test(outgrowing_ends_the_work),
         cmocka_unit_test(a_budget_is_shared),
+        cmocka_unit_test(a_budget_counts_the_first_block),
         cmocka_unit_test(a_budget_ends_only_what_can_be_ended),
         cmocka_unit_test(protection_nests),
         cmocka_unit_test(everything_may_be_used),
