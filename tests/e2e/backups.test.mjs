@@ -293,6 +293,36 @@ test('uploads of one name at once do not meet', async () => {
   assert.deepEqual(readdirSync(join(server.data, 'backups')).filter((n) => n.startsWith('.')), []);
 });
 
+test('a bucket is asked about several backups at once, and a refusal costs their checksums only', async () => {
+  const s3 = await startS3();
+  try {
+    await pb.settings.update({ backups: { s3: s3.settings() } });
+    const sum = 'ab'.repeat(32);
+    for (let i = 0; i < 24; i++) await s3.put(`many${i}.zip`, 'zip', { 'x-amz-meta-croft-sha256': sum });
+    s3.gate = (req) => (req.method === 'HEAD' ? { status: 403 } : undefined);
+    const bare = await pb.backups.getFullList();
+    assert.equal(bare.length, 24);
+    assert.ok(bare.every((b) => b.checksum === undefined));
+    assert.ok(s3.seen.length <= 9, 'one refusal is enough');
+    // nobody is answered before eight have asked
+    let flying = 0, peak = 0, open;
+    const enough = new Promise((resolve) => { open = resolve; });
+    s3.gate = (req) => {
+      if (req.method !== 'HEAD') return undefined;
+      peak = Math.max(peak, ++flying);
+      if (flying === 8) open();
+      return { hold: enough.then(() => { flying--; }) };
+    };
+    const list = await pb.backups.getFullList();
+    assert.equal(list.length, 24);
+    assert.ok(list.every((b) => b.checksum === `sha256:${sum}`));
+    assert.equal(peak, 8);
+  } finally {
+    await pb.settings.update({ backups: { s3: { enabled: false } } });
+    await s3.stop();
+  }
+});
+
 test('kept in a bucket: made, listed, fetched, restored, removed', async () => {
   const s3 = await startS3();
   try {
