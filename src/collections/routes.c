@@ -5,6 +5,7 @@
 
 #define VIEW_QUERY_MAX    5000
 #define IMPORT_BODY_BYTES (64u << 20)
+#define NAMES_MAX         1000 /* bytes of names in a line of the log */
 
 /* The body of a superuser's request: 401 and 403 before a byte of it is read. */
 static Error *superuser_body(Req *req, size_t limit, const Json **out)
@@ -150,6 +151,18 @@ static Error *handle_truncate(Req *req, Res *res)
     return res_empty(res, 204);
 }
 
+/* "posts, users": as the request names them; a long list is cut. */
+static Str imported_names(Arena *a, const Json *list)
+{
+    Buf out = buf_new(a, 256);
+    for (size_t i = 0; i < json_count(list) && out.len < NAMES_MAX; i++) {
+        const Json *one = json_at(list, i);
+        if (out.len) buf_add(&out, S(", "));
+        buf_add(&out, json_str(json_get(one, S("name")), json_str(json_get(one, S("id")), S(""))));
+    }
+    return str_sub(buf_str(&out), 0, NAMES_MAX);
+}
+
 /* PUT /api/collections/import
  *
  *   body  {"collections": [collection, …], "deleteMissing": false}
@@ -163,7 +176,13 @@ static Error *handle_import(Req *req, Res *res)
     if (err) return err;
     err = collections_import(req_context(req)->app, req->arena, body);
     if (err) return err;
-    note(req_context(req), "collections imported", S("*"));
+    const Context *cx = req_context(req);
+    const Json *list = json_get(body, S("collections"));
+    log_info("collections", "collections imported",
+             LOG_STR("collections", imported_names(req->arena, list)),
+             LOG_INT("count", json_count(list)),
+             LOG_INT("deleteMissing", json_bool(json_get(body, S("deleteMissing")), false)),
+             LOG_STR("superuser", cx->auth->id), LOG_STR("ip", cx->real_ip));
     return res_empty(res, 204);
 }
 

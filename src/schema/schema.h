@@ -244,7 +244,8 @@ Collection *collection_scaffold(Arena *a, CollectionType type);
 
 /* Checks everything that needs no rule compiler: names, ids, fields and their
  * options, indexes, auth options, what an update must not change (api:
- * collections §1.3-1.6, §3, §6). `old` NULL on create. Chained field errors. */
+ * collections §1.3-1.6, §3, §6). `schema` is as it is going to be, with `c` in it:
+ * schema_with(). `old` NULL on create. Chained field errors. */
 MUST_CHECK Error *collection_validate(Tx *tx, Arena *a, const Schema *schema, const Collection *c,
                                       const Collection *old);
 

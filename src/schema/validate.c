@@ -22,12 +22,12 @@ static void check_id(Checks *checks, const Schema *schema, const Collection *c,
     }
     if (c->id.len == 0) return; /* no name: said there */
     if (!check_length(checks, S("id"), c->id, 1, 100)) return;
-    /* An import checks against a schema that shows what it makes already, as a
-     * copy of the struct: that is no other collection. */
-    const Collection *other = schema_find_id(schema, c->id);
+    size_t owners = 0; /* `c` is one of them */
+    for (size_t i = 0; i < schema->count; i++)
+        owners += str_eq(schema->collections[i]->id, c->id);
     if (!text_is_word(c->id))
         check_fail(checks, S("id"), "validation_match_invalid", S("Must be in a valid format."));
-    else if (other && other->fields != c->fields)
+    else if (owners > 1)
         check_fail(checks, S("id"), "validation_invalid_or_existing_id",
                    S("The id is invalid or already exists."));
 }
@@ -77,10 +77,10 @@ static Error *check_name(Checks *checks, Tx *tx, const Schema *schema, const Col
     if (old && old->system && !str_eq(c->name, old->name))
         check_fail(checks, at, "validation_collection_system_name_change",
                    S("System collection name cannot be changed."));
-    Str own_id = old ? old->id : c->id; /* a changed one is said by check_id() */
     for (size_t i = 0; i < schema->count; i++) {
         const Collection *other = schema->collections[i];
-        if (str_eq(other->id, own_id) || other->fields == c->fields) continue;
+        /* Itself, as it is going to be or was. Two of one id are told by check_id(). */
+        if (str_eq(other->id, c->id) || (old && str_eq(other->id, old->id))) continue;
         if (str_eq_nocase(other->name, c->name))
             check_fail(checks, at, "validation_collection_name_exists",
                        S("Collection name must be unique (case insensitive)."));

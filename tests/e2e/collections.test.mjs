@@ -129,6 +129,8 @@ test('import: makes, merges, keeps, deletes on request, all or nothing', async (
   assert.equal((await admin.collection('imp').getOne(r.id)).a, 'kept');
   await failure(admin.collections.import([{ name: 'imp_ok' }, { name: 'imp bad' }]), 400);
   await failure(admin.collections.getOne('imp_ok'), 404);
+  await admin.collections.import([{ name: 'imp' }, { id: c.id.replace('pbc', 'imp'), name: 'imp_two' }]);
+  await until(() => server.output.includes('collections imported collections="imp, imp_two" count=2 deleteMissing=0'));
 });
 
 test('scaffolds and provider names', async () => {

@@ -143,7 +143,7 @@ static inline Error *fixture_save_work(Tx *tx, void *arg)
     if (err) return err;
     if (c->type == COLLECTION_VIEW) err = view_infer(tx, schema, c, old);
     if (err) return err;
-    err = collection_validate(tx, a, schema, c, old);
+    err = collection_validate(tx, a, schema_with(a, schema, c), c, old);
     if (err) return err;
     return schema_save(s->f->app.schema, tx, c, old);
 }

@@ -47,6 +47,17 @@ typedef struct {
     const Json *json;
 } TestSave;
 
+/* With `c` added whatever its id, or in the place of what it changes. */
+static inline const Schema *test_schema_after(Arena *a, const Schema *schema, const Collection *c,
+                                              const Collection *old)
+{
+    if (old) return schema_with(a, schema, c);
+    const Collection **list = arena_new(a, const Collection *, schema->count + 1);
+    memcpy(list, schema->collections, schema->count * sizeof(Collection *));
+    list[schema->count] = c;
+    return schema_of(a, list, schema->count + 1);
+}
+
 static inline Error *test_save_work(Tx *tx, void *arg)
 {
     TestSave *s = arg;
@@ -59,7 +70,7 @@ static inline Error *test_save_work(Tx *tx, void *arg)
     if (err) return err;
     if (c->type == COLLECTION_VIEW) err = view_infer(tx, schema, c, old);
     if (err) return err;
-    err = collection_validate(tx, a, schema, c, old);
+    err = collection_validate(tx, a, test_schema_after(a, schema, c, old), c, old);
     if (err) return err;
     ViewNotes *notes;
     err = schema_views_note(tx, &notes);

@@ -196,6 +196,40 @@ static void checks_updates(void **state)
     check_int("duration", test_find(t, "_superusers")->auth.tokens[TOKEN_AUTH].duration_s, 100);
 }
 
+static Collection *view_of(Arena *a, const char *json)
+{
+    Collection *c;
+    check_ok(json, collection_from_json(a, NULL, test_json(a, json), &c));
+    return c;
+}
+
+/* Views have no fields before their query was tried: that makes them not one. */
+static void tells_itself_from_others(void **state)
+{
+    const TestSchema *t = *state;
+    Arena *a = t->arena;
+    const Schema *before = schema_hold(t->store, a);
+    const Collection *v =
+        view_of(a, "{\"name\":\"v\",\"type\":\"view\",\"viewQuery\":\"select 1\"}");
+    static const struct {
+        const char *json, *code;
+    } CASES[] = {
+        {"{\"name\":\"w\",\"type\":\"view\"}", NULL},
+        {"{\"name\":\"w\",\"id\":\"w\",\"type\":\"view\"}", NULL},
+        {"{\"name\":\"V\",\"type\":\"view\"}", "validation_collection_name_exists"},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        const Collection *c = view_of(a, CASES[i].json);
+        const Schema *after = test_schema_after(a, schema_with(a, before, v), c, NULL);
+        Error *err = collection_validate(NULL, a, after, c, NULL);
+        check_code(CASES[i].json, test_error_at(err, "name"), CASES[i].code);
+        check_code(CASES[i].json, test_error_at(err, "id"), NULL);
+    }
+    const Schema *twice = test_schema_after(a, schema_with(a, before, v), v, NULL);
+    check_field_error("the same id", collection_validate(NULL, a, twice, v, NULL), "id",
+                      "validation_invalid_or_existing_id");
+}
+
 static bool has_unique_index(const Collection *c, const char *name)
 {
     for (size_t i = 0; i < c->index_count; i++) {
@@ -238,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_with_schema(checks_new_collections),
         test_with_schema(checks_updates),
+        test_with_schema(tells_itself_from_others),
         test_with_schema(puts_back_what_sign_in_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
