@@ -19,17 +19,6 @@ Error *require_superuser(Req *req)
                      S("The authorized record is not allowed to perform this action."));
 }
 
-Error *require_superuser_or_owner(Req *req, Str record_id)
-{
-    const Context *cx = req_context(req);
-    if (!cx->auth) {
-        return error_new(req->arena, 401,
-                         S("The request requires superuser or record authorization token."));
-    }
-    if (cx->auth->is_superuser || str_eq(cx->auth->id, record_id)) return NULL;
-    return error_status(req->arena, 403);
-}
-
 Error *require_same_collection_auth(Req *req, const Collection *c)
 {
     Error *err = require_auth(req);

@@ -93,7 +93,6 @@ static inline bool context_is_superuser(const Context *cx)
 /* Guards (conventions §4.2): NULL, or the error to answer with. */
 Error *require_superuser(Req *req);
 Error *require_auth(Req *req);
-Error *require_superuser_or_owner(Req *req, Str record_id);
 Error *require_same_collection_auth(Req *req, const Collection *c);
 
 /* The page a list endpoint is asked for (conventions §6): 400 for what is no
