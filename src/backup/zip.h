@@ -51,7 +51,6 @@ MUST_CHECK Error *zip_add(ZipWriter *z, Str name, int fd, uint64_t size, int64_t
 MUST_CHECK Error *zip_each_name(ZipWriter *z, void (*visit)(void *arg, Str name), void *arg);
 /* Adds the lines and `about`, ends the file and brings it to the disk. */
 MUST_CHECK Error *zip_finish(ZipWriter *z, Json *about, uint64_t *size, Str *sha256_hex);
-size_t zip_entry_count(const ZipWriter *z);
 
 /* ---- reading ---- */
 

@@ -219,11 +219,6 @@ Error *zip_add(ZipWriter *z, Str name, int fd, uint64_t size, int64_t modified_m
     return err;
 }
 
-size_t zip_entry_count(const ZipWriter *z)
-{
-    return (size_t)z->files;
-}
-
 Error *zip_each_name(ZipWriter *z, void (*visit)(void *arg, Str name), void *arg)
 {
     int fd = fcntl(z->sums, F_DUPFD_CLOEXEC, 0);

@@ -507,11 +507,6 @@ size_t arena_used(const Arena *a)
     return a->used + (size_t)(a->at - a->start);
 }
 
-size_t arena_limit(const Arena *a)
-{
-    return a->own_limit;
-}
-
 size_t arena_room(const Arena *a)
 {
     size_t current = (size_t)(a->end - a->at);

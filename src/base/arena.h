@@ -105,9 +105,8 @@ Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes);
  * the error can be told. Calls nest. */
 Error *arena_protect(Arena *a, Error *(*work)(void *arg), void *arg);
 
-/* Bytes handed out since the last reset, and the limit. */
+/* Bytes handed out since the last reset. */
 size_t arena_used(const Arena *a);
-size_t arena_limit(const Arena *a);
 
 /* What a single allocation could still take: lets a parser refuse an input with
  * an error of its own instead of outgrowing the arena. */

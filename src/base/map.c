@@ -5,8 +5,6 @@
  *
  *     slots    0 2 0 0 1 0 3 0
  *     entries  "b" "a" "c"
- *
- * A removed entry stays in both, marked dead, until the next growth.
  */
 #include "base/map.h"
 #include "base/base.h"
@@ -14,16 +12,14 @@
 typedef struct {
     MapEntry pair;
     uint64_t hash;
-    bool live;
 } Entry;
 
 struct Map {
     Arena *arena;
     Entry *entries;
     uint32_t *slots;
-    size_t count, cap; /* entries, the dead ones included */
-    size_t live;
-    size_t mask; /* slots - 1 */
+    size_t count, cap; /* entries */
+    size_t mask;       /* slots - 1 */
 };
 
 static void place(Map *m, size_t position)
@@ -35,7 +31,7 @@ static void place(Map *m, size_t position)
     m->slots[i] = (uint32_t)position + 1;
 }
 
-/* Moves what lives to new arrays for `cap` entries. */
+/* Moves all to new arrays for `cap` entries. */
 static void rebuild(Map *m, size_t cap)
 {
     assert(cap < UINT32_MAX / 2);
@@ -51,7 +47,6 @@ static void rebuild(Map *m, size_t cap)
     m->cap = cap;
     m->count = 0;
     for (size_t i = 0; i < old_count; i++) {
-        if (!old[i].live) continue;
         m->entries[m->count] = old[i];
         place(m, m->count++);
     }
@@ -70,7 +65,7 @@ static Entry *find(const Map *m, Str key, uint64_t hash)
     size_t i = hash & m->mask;
     while (m->slots[i]) {
         Entry *e = &m->entries[m->slots[i] - 1];
-        if (e->hash == hash && e->live && str_eq(e->pair.key, key)) return e;
+        if (e->hash == hash && str_eq(e->pair.key, key)) return e;
         i = (i + 1) & m->mask;
     }
     return NULL;
@@ -101,32 +96,18 @@ void *map_put(Map *m, Str key, void *value)
         e->pair.value = value;
         return previous;
     }
-    if (m->count == m->cap) rebuild(m, MAX(m->live * 2, (size_t)4));
-    m->entries[m->count] = (Entry){{key, value}, hash, true};
+    if (m->count == m->cap) rebuild(m, m->cap * 2);
+    m->entries[m->count] = (Entry){{key, value}, hash};
     place(m, m->count++);
-    m->live++;
     return NULL;
-}
-
-void *map_remove(Map *m, Str key)
-{
-    Entry *e = lookup(m, key);
-    if (!e) return NULL;
-    e->live = false;
-    m->live--;
-    return e->pair.value;
 }
 
 size_t map_count(const Map *m)
 {
-    return m->live;
+    return m->count;
 }
 
 const MapEntry *map_next(const Map *m, size_t *at)
 {
-    while (*at < m->count) {
-        const Entry *e = &m->entries[(*at)++];
-        if (e->live) return &e->pair;
-    }
-    return NULL;
+    return *at < m->count ? &m->entries[(*at)++].pair : NULL;
 }

@@ -26,7 +26,6 @@ Map *map_new(Arena *a, size_t expected);
 void *map_get(const Map *m, Str key); /* NULL when absent */
 bool map_has(const Map *m, Str key);
 void *map_put(Map *m, Str key, void *value); /* returns the previous value or NULL */
-void *map_remove(Map *m, Str key);           /* returns the removed value or NULL */
 size_t map_count(const Map *m);
 
 /* Walks in insertion order: `size_t at = 0; while ((e = map_next(m, &at)))`.

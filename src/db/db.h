@@ -136,7 +136,6 @@ int db_error_offset(const Error *err);
 
 Arena *tx_arena(Tx *tx); /* the caller's arena */
 Db *tx_db(Tx *tx);
-bool tx_is_write(const Tx *tx);
 
 /* A statement for this SQL, from the connection's cache when possible; valid
  * until the work returns. The same SQL asked twice while in use gives two; one

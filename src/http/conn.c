@@ -170,13 +170,9 @@ static void on_eof(Conn *c)
         conn_close(c);
         return;
     }
-    /* A client may stop sending and still want its answer; a stream without an
-     * end is for nobody then. */
+    /* A client may stop sending and still want its answer. */
     Request *r = c->request;
-    if (r->wait == WAIT_BODY)
-        fiber_resume(r->fiber);
-    else if (r->res.streaming)
-        serve_client_gone(r);
+    if (r->wait == WAIT_BODY) fiber_resume(r->fiber);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
@@ -331,10 +327,7 @@ void conn_close(Conn *c)
 
     r->res.failed = true;
     if (fiber_current()) return; /* it is this request's own fiber; it sees `failed` */
-    if (r->wait == WAIT_BODY)
-        fiber_resume(r->fiber);
-    else
-        serve_client_gone(r);
+    if (r->wait == WAIT_BODY) fiber_resume(r->fiber);
 }
 
 /* Closing a socket that has unread bytes resets the connection, and a reset can

@@ -112,7 +112,6 @@ bool conn_next_head(Conn *c, int *status);
 
 /* serve.c */
 void serve_start(Conn *c, int status); /* a whole head is there, or a refusal */
-void serve_client_gone(Request *r);    /* from outside of fibers */
 void requests_free(HttpLoop *hl);
 
 /* receive.c */

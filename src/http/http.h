@@ -192,10 +192,6 @@ MUST_CHECK Error *res_stream_write(Res *res, Str bytes);
 MUST_CHECK Error *res_stream_end(Res *res);
 /* True when the client has gone. */
 bool res_is_closed(const Res *res);
-/* Calls fn(arg), once, on the loop's thread and outside of fibers, when the
- * client goes or the server stops while this request is under way: for streams
- * that wait for something else. NULL takes it back. */
-void res_on_close(Res *res, void (*fn)(void *arg), void *arg);
 
 /* ---- streams that outlive their handler ----
  *
@@ -246,7 +242,6 @@ bool http_stream_send(HttpStream *s, Str first, HttpBytes *rest);
 
 /* Ends the stream in order. */
 void http_stream_close(HttpStream *s);
-size_t http_stream_pending(const HttpStream *s); /* bytes of memory that wait */
 
 int res_status(const Res *res); /* 0 before an answer */
 uint64_t res_sent_bytes(const Res *res);

@@ -97,8 +97,6 @@ struct Res {
     bool finished;          /* res_finish() was called */
     bool failed;            /* the connection ended meanwhile */
     bool close;             /* the connection ends after this response */
-    void (*on_close)(void *arg);
-    void *on_close_arg;
     HttpHeader inline_headers[INLINE_HEADERS];
 };
 

@@ -178,12 +178,6 @@ bool res_is_closed(const Res *res)
     return res->failed || !conn_alive(c) || (res->streaming && c->peer_eof);
 }
 
-void res_on_close(Res *res, void (*fn)(void *arg), void *arg)
-{
-    res->on_close = fn;
-    res->on_close_arg = arg;
-}
-
 int res_status(const Res *res)
 {
     return res->status;

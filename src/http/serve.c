@@ -280,7 +280,6 @@ static void serve_one(Request *r)
     }
     if (r->counted) r->hloop->in_flight--;
     r->counted = false;
-    r->res.on_close = NULL;
 }
 
 /* What becomes of the connection. True: it may serve another request. */
@@ -395,12 +394,4 @@ void serve_start(Conn *c, int status)
         }
     }
     send_refusal(c, status, true, false);
-}
-
-void serve_client_gone(Request *r)
-{
-    void (*fn)(void *arg) = r->res.on_close;
-    if (!fn) return;
-    r->res.on_close = NULL;
-    fn(r->res.on_close_arg);
 }

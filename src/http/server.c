@@ -272,7 +272,6 @@ static void stop_loop(void *arg)
     hloop_sweep_on(hl);
     for (Conn *c = hl->conns; c; c = c->next) {
         if (c->state == CONN_IDLE && !conn_has_unread_bytes(c)) conn_close(c);
-        if (c->state == CONN_REQUEST) serve_client_gone(c->request);
         if (c->state == CONN_STREAM) http_stream_close(c->stream);
     }
     hloop_check_stopped(hl);

@@ -102,11 +102,6 @@ void http_stream_close(HttpStream *s)
     conn_close(c);
 }
 
-size_t http_stream_pending(const HttpStream *s)
-{
-    return s->pending;
-}
-
 /* For clients that do not read: a reset, so that the kernel does not keep what
  * waits in the socket either. */
 static void cut_off(HttpStream *s)

@@ -62,8 +62,6 @@ void jobs_handle(Jobs *jobs, const JobKind *kind);
 
 /* Queues one in the caller's transaction: exists if and only if that commits. */
 MUST_CHECK Error *jobs_enqueue(Tx *tx, Jobs *jobs, Str kind, const Json *payload);
-/* The same in a transaction of its own. */
-MUST_CHECK Error *jobs_enqueue_now(Jobs *jobs, Arena *a, Str kind, const Json *payload);
 
 typedef struct {
     uint64_t waiting, dead;       /* rows */

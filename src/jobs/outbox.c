@@ -102,24 +102,6 @@ Error *jobs_enqueue(Tx *tx, Jobs *jobs, Str kind_name, const Json *payload)
     return NULL;
 }
 
-typedef struct {
-    Jobs *jobs;
-    Str kind;
-    const Json *payload;
-} EnqueueWork;
-
-static Error *enqueue_work(Tx *tx, void *arg)
-{
-    EnqueueWork *w = arg;
-    return jobs_enqueue(tx, w->jobs, w->kind, w->payload);
-}
-
-Error *jobs_enqueue_now(Jobs *jobs, Arena *a, Str kind, const Json *payload)
-{
-    EnqueueWork w = {jobs, kind, payload};
-    return db_write(jobs->app->db, a, enqueue_work, &w);
-}
-
 /* ---- noting what became of one ---- */
 
 typedef struct {

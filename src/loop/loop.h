@@ -92,7 +92,6 @@ void await_turn(void);
 MUST_CHECK Error *workers_create(Arena *a, const char *name, int threads, size_t queue_max,
                                  Workers **out);
 void workers_destroy(Workers *workers); /* finishes what is queued, joins */
-int workers_count(const Workers *workers);
 
 /* The number of the pool thread running this, 0 ≤ n < count, or -1 elsewhere. */
 int worker_index(void);

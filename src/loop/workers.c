@@ -32,11 +32,6 @@ __attribute__((noinline)) int worker_index(void)
     return thread_index;
 }
 
-int workers_count(const Workers *w)
-{
-    return w->thread_count;
-}
-
 static bool queue_take(Workers *w, Call *call)
 {
     pthread_mutex_lock(&w->lock);

@@ -99,23 +99,6 @@ Error *mail_enqueue(Tx *tx, App *app, const Mail *mail)
     return jobs_enqueue(tx, app->jobs, KIND, payload);
 }
 
-typedef struct {
-    App *app;
-    const Mail *mail;
-} EnqueueWork;
-
-static Error *enqueue_work(Tx *tx, void *arg)
-{
-    EnqueueWork *w = arg;
-    return mail_enqueue(tx, w->app, w->mail);
-}
-
-Error *mail_enqueue_now(App *app, Arena *a, const Mail *mail)
-{
-    EnqueueWork w = {app, mail};
-    return db_write(app->db, a, enqueue_work, &w);
-}
-
 /* ---- the row of a one-time password ---- */
 
 typedef struct {

@@ -60,8 +60,6 @@ MUST_CHECK Error *mail_alert_superusers(App *app, Arena *a, Str subject, Str tex
 
 /* Delivers after the commit, with retries for about a day or until it expires. */
 MUST_CHECK Error *mail_enqueue(Tx *tx, App *app, const Mail *mail);
-/* The same in a transaction of its own. */
-MUST_CHECK Error *mail_enqueue_now(App *app, Arena *a, const Mail *mail);
 
 /* Sends and waits, at most `timeout_ms` (0 = 30000). One attempt. Not inside a
  * transaction. The error's cause has the mail server's words (mail_raw_error()). */

