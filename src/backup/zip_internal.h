@@ -16,7 +16,8 @@
 
 #define ZIP_PIECE_MAX  (64u << 10)
 #define ZIP_MEMORY_MAX (UINT64_C(1) << 30) /* two million entries take most of it */
-#define ZIP_SILENCE_MS 60000               /* then the parser is ended */
+#define ZIP_SILENCE_MS 60000               /* then the parser is ended; */
+#define ZIP_SLACK      8 /* and when it was waited for so many times its CPU time */
 
 typedef enum { ZIP_ENTRY, ZIP_DATA, ZIP_END, ZIP_FAILED, ZIP_UNABLE, ZIP_KINDS } ZipKind;
 
@@ -56,8 +57,8 @@ typedef struct {
 MUST_CHECK Error *zip_source_open(Arena *a, int fd, bool content, const ZipWatch *watch,
                                   ZipSource **out);
 /* The same of a pipe or file in which somebody has written what he likes: for
- * tests. Closed like a parser's. */
-ZipSource *zip_source_of(Arena *a, int pipe);
+ * tests. Closed like a parser's. `patience_ms`: how long it is waited for in all. */
+ZipSource *zip_source_of(Arena *a, int pipe, uint64_t patience_ms);
 MUST_CHECK Error *zip_source_next(ZipSource *s, ZipItem *out);
 void zip_source_end(ZipSource *s);
 

@@ -23,10 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CPU_BASE_S    120
-#define BYTES_A_CPU_S (UINT64_C(2) << 20) /* of the zip; inflating alone is fifty times faster */
-#define LOOK_MS       500
-#define BURY_MS       1000 /* for one that has hung up to end by itself */
+#define CPU_BASE_S     120
+#define BYTES_A_CPU_S  (UINT64_C(2) << 20) /* of the zip; inflating alone is fifty times faster */
+#define LOOK_MS        500
+#define ZIP_SILENCE_NS ((uint64_t)ZIP_SILENCE_MS * 1000000)
+#define BURY_MS        1000 /* for one that has hung up to end by itself */
 
 /* Where the fork has its two descriptors. */
 enum { ZIP_FD = 3, PIPE_FD = 4, FIRST_FD = 5 };
@@ -36,6 +37,7 @@ struct ZipSource {
     int pipe;
     pid_t pid; /* 0: there is none to end */
     const ZipWatch *watch;
+    uint64_t patience_ns, waited_ns; /* for it, in all: writing what it gives takes its own time */
     bool ended;
     char piece[ZIP_PIECE_MAX];
 };
@@ -98,6 +100,12 @@ static bool descriptors_keep(int zip, int pipe)
            dup2(pipe_high, PIPE_FD) == PIPE_FD && close_range(FIRST_FD, ~0u, 0) == 0;
 }
 
+/* What the parser of so large a zip may take. */
+static uint64_t cpu_seconds(uint64_t size)
+{
+    return CPU_BASE_S + size / BYTES_A_CPU_S;
+}
+
 static NORETURN void child_run(int zip, int pipe, uint64_t size, bool content, pid_t parent)
 {
     if (!descriptors_keep(zip, pipe)) _exit(1); /* first: the folder's lock is among them */
@@ -107,10 +115,8 @@ static NORETURN void child_run(int zip, int pipe, uint64_t size, bool content, p
     signals_and_output_reset();
     if (!confine_shared_memory_drop() || !confine_capabilities_drop())
         unable(S("the process cannot be confined: what it has from its parent"));
-    const ConfineLimits limits = {.memory_bytes = ZIP_MEMORY_MAX,
-                                  .cpu_s = CPU_BASE_S + size / BYTES_A_CPU_S,
-                                  .file_bytes = 0,
-                                  .reads = true};
+    const ConfineLimits limits = {
+        .memory_bytes = ZIP_MEMORY_MAX, .cpu_s = cpu_seconds(size), .file_bytes = 0, .reads = true};
     const char *failed = confine_process(&limits);
     if (failed) unable(str_from(failed));
     zip_parse(ZIP_FD, size, content, emit_to_pipe, NULL);
@@ -158,11 +164,12 @@ static void source_end(void *arg)
     zip_source_end(arg);
 }
 
-ZipSource *zip_source_of(Arena *a, int pipe)
+ZipSource *zip_source_of(Arena *a, int pipe, uint64_t patience_ms)
 {
     ZipSource *s = arena_new(a, ZipSource, 1);
     s->arena = a;
     s->pipe = pipe;
+    s->patience_ns = patience_ms * 1000000;
     arena_defer(a, source_end, s);
     return s;
 }
@@ -173,7 +180,8 @@ Error *zip_source_open(Arena *a, int fd, bool content, const ZipWatch *watch, Zi
     int ends[2];
     if (fstat(fd, &st) != 0) return error_errno(a, errno, "stat", S("zip"));
     if (pipe2(ends, O_CLOEXEC) != 0) return error_errno(a, errno, "pipe", S("zip"));
-    ZipSource *s = zip_source_of(a, ends[0]);
+    uint64_t patience_s = cpu_seconds((uint64_t)st.st_size) * ZIP_SLACK;
+    ZipSource *s = zip_source_of(a, ends[0], patience_s * 1000);
     s->watch = watch;
     locale_t before = zip_locale_enter(); /* the fork's thread has it then */
     pid_t parent = getpid(), pid = fork();
@@ -197,12 +205,16 @@ static Error *died(ZipSource *s)
     return error_cause(s->arena, err, "signal %d", signal);
 }
 
-/* Waits until there is something to read; whoever watches may end it meanwhile. */
+/* Waits until there is something to read; whoever watches may end it meanwhile. A
+ * parser that is silent is ended, and one that gives a little now and then too. */
 static Error *readable(ZipSource *s)
 {
-    for (int waited_ms = 0; waited_ms < ZIP_SILENCE_MS; waited_ms += LOOK_MS) {
+    uint64_t began = clock_mono_ns(), before = s->waited_ns;
+    for (uint64_t silent = 0; silent < ZIP_SILENCE_NS && s->waited_ns < s->patience_ns;) {
         struct pollfd ready = {.fd = s->pipe, .events = POLLIN};
         int n = poll(&ready, 1, LOOK_MS);
+        silent = clock_mono_ns() - began;
+        s->waited_ns = before + silent;
         if (n > 0) return NULL;
         if (n < 0 && errno != EINTR) return error_errno(s->arena, errno, "poll", S("zip"));
         if (s->watch && !s->watch->more(s->watch->arg, 0))

@@ -41,7 +41,7 @@ static ZipSource *parse(Arena *a, int zip, size_t size, bool content)
     assert(told.fd >= 0);
     zip_parse(zip, size, content, emit, &told);
     (void)lseek(told.fd, 0, SEEK_SET);
-    return zip_source_of(a, told.fd);
+    return zip_source_of(a, told.fd, 60000);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Arena *a = arena_create("fuzz", 16u << 20);
     ZipContent checked, read;
     if (size > 0 && data[0] & 1) {
-        ZipSource *source = zip_source_of(a, file_of(data + 1, size - 1));
+        ZipSource *source = zip_source_of(a, file_of(data + 1, size - 1), 60000);
         Error *err = zip_unpack_source(a, source, -1, NULL, &read);
         assert(!err || err->status == 400 || err->status == 503);
     } else {

@@ -6,11 +6,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -101,7 +103,7 @@ static ZipSource *source_here(Fixture *f, int zip, uint64_t size, bool content)
     zip_parse(zip, size, content, emit_to_file, &told);
     (void)uselocale(before);
     assert_int_equal(lseek(told, 0, SEEK_SET), 0);
-    return zip_source_of(f->a, told);
+    return zip_source_of(f->a, told, 60000);
 }
 
 static Error *read_here(Fixture *f, const char *name, ZipContent *content)
@@ -254,10 +256,41 @@ static Error *told(Fixture *f, const Told *records, size_t count, ZipContent *co
     }
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     int folder = open(out, O_RDONLY | O_DIRECTORY);
-    Error *err = zip_unpack_source(f->a, zip_source_of(f->a, fd), folder, NULL, content);
+    Error *err = zip_unpack_source(f->a, zip_source_of(f->a, fd, 60000), folder, NULL, content);
     close(folder);
     assert_int_equal(remove_temporary(out), 0);
     return err;
+}
+
+/* Each byte is soon there, and the last one never. */
+static void *drip(void *arg)
+{
+    const ZipRecord entry = {.kind = ZIP_ENTRY, .len = 1};
+    const struct timespec pause = {.tv_nsec = 2000000};
+    for (size_t i = 0;; i++) {
+        const char byte = i % (sizeof(entry) + 1) < sizeof(entry)
+                              ? ((const char *)&entry)[i % (sizeof(entry) + 1)]
+                              : 'x';
+        if (write(*(int *)arg, &byte, 1) != 1) return NULL;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static void a_parser_that_drips_is_ended(void **state)
+{
+    Fixture *f = *state;
+    int ends[2];
+    pthread_t thread;
+    ZipContent content;
+    (void)signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(pthread_create(&thread, NULL, drip, &ends[1]), 0);
+    Error *err = zip_check_source(f->a, zip_source_of(f->a, ends[0], 300), 1 << 20, &content);
+    assert_int_equal(pthread_join(thread, NULL), 0); /* its pipe was closed */
+    (void)close(ends[1]);
+    assert_non_null(err);
+    check_int("status", err->status, 400);
+    check_bool(err->message.ptr, str_find(err->message, S("takes too long")) >= 0, true);
 }
 
 static void what_a_parser_says_is_not_believed(void **state)
@@ -450,6 +483,7 @@ int main(void)
         zip_test(what_is_written_is_read),
         zip_test(a_flipped_byte_is_noticed_wherever_it_is),
         zip_test(a_file_that_got_shorter_is_an_error),
+        zip_test(a_parser_that_drips_is_ended),
         zip_test(what_a_parser_says_is_not_believed),
         zip_test(the_parser_can_do_nothing_else_and_its_death_is_an_error),
         zip_test(both_can_be_stopped),
