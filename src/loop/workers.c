@@ -124,9 +124,10 @@ bool workers_post(Workers *w, void (*fn)(void *arg), void *arg)
     if (room) {
         w->queue[(w->first + w->count) % w->queue_max] = (Call){fn, arg};
         w->count++;
-        pthread_cond_signal(&w->more);
     }
     pthread_mutex_unlock(&w->lock);
+    /* Not under the lock, or who is woken runs into it. */
+    if (room) pthread_cond_signal(&w->more);
     return room;
 }
 
