@@ -38,15 +38,20 @@ typedef struct {
     bool allowed;
 } RespondWork;
 
+/* Nothing to look up: no rule, or a superuser signs somebody in. */
+static bool rule_is_open(const RespondWork *w)
+{
+    const Rule *rule = &w->record->collection->rules[RULE_AUTH];
+    return context_is_superuser(w->cx) || (!rule->is_null && rule->text.len == 0);
+}
+
 static Error *rule_and_expand(Tx *tx, void *arg)
 {
     RespondWork *w = arg;
     const Record *r = w->record;
-    const Rule *rule = &r->collection->rules[RULE_AUTH];
     w->record->expand = NULL;
-
-    w->allowed = context_is_superuser(w->cx) || (!rule->is_null && rule->text.len == 0);
-    if (!w->allowed && !rule->is_null) {
+    w->allowed = rule_is_open(w);
+    if (!w->allowed && !r->collection->rules[RULE_AUTH].is_null) {
         const Filter *filter = rule_filter(r->collection, RULE_AUTH);
         if (filter) {
             Error *err = rule_matches_row(tx, w->cx->schema, r->collection, filter, record_id(r),
@@ -68,6 +73,7 @@ static Error *rule_check_and_expand(Req *req, Record *r, const AuthInfo *self)
     work.self.context = S("default");
     Str expand = req_query(req, S("expand"));
     if (expand.len) work.expand = expand_parse(a, expand);
+    if (rule_is_open(&work) && !work.expand) return NULL;
     Error *err = db_read(cx->app->db, a, rule_and_expand, &work);
     if (err || work.allowed) return err;
     log_warn("auth", "sign-in refused by rule", LOG_STR("collection", self->collection_name),
