@@ -39,7 +39,9 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
     auth->mail_pauses = windows_create(8192);
     records_on_change(app, superuser_on_change, auth);
     app->auth = auth;
+    auth->touches = touches_create(app);
     app->batch_item_guard = rate_limit_batch_item;
+    app->settle = origins_settle;
     *out = auth;
     return NULL;
 }
@@ -47,6 +49,7 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
 void auth_destroy(Auth *auth)
 {
     if (!auth) return;
+    touches_destroy(auth->touches);
     for (int i = 0; i < auth->loop_count; i++)
         token_cache_destroy(auth->callers[i]);
     throttle_destroy(auth->throttle);

@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "auth/throttle.h"
 #include "auth/token_cache.h"
+#include "auth/touches.h"
 #include "auth/windows.h"
 #include "mail/mail.h"
 
@@ -22,6 +23,7 @@ struct Auth {
     Windows *otp_tries;   /* attempts at one-time passwords */
     Windows *otp_decoys;  /* requests for one-time passwords that nobody gets */
     Windows *mail_pauses; /* who was sent a mail a moment ago */
+    Touches *touches;     /* known places that were used a moment ago */
 };
 
 /* The collection of an auth route. Unknown: 404 "Missing or invalid collection
@@ -89,6 +91,8 @@ Str email_change_token(Arena *a, const Record *r, Str new_email);
 
 /* Tells the owner when a record signs in from a new place (api: auth §8). */
 MUST_CHECK Error *origin_note(Req *req, const Record *r);
+/* App.settle: "_authOrigins" is what auth/ holds back (touches.h). */
+void origins_settle(App *app, Arena *a, const Collection *c);
 
 /* The second factor (api: auth §6) of a sign-in by `method`. *answered tells
  * that 401 {"mfaId": …} was sent and nothing else must follow. */

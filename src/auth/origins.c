@@ -1,7 +1,7 @@
 /* origins.c - the places that a record signs in from (api: auth §8).
  *
  *     first sign-in ever      remembered, nobody is told
- *     a known place           its `updated` moves
+ *     a known place           its `updated` moves, a moment later (touches.h)
  *     another place           a mail to the owner, then remembered; a mail that
  *                             cannot be sent leaves it unknown, to try again
  *
@@ -26,14 +26,13 @@ typedef struct {
     size_t count;
 } OriginWork;
 
-/* Latest first. */
-static Error *origins_prepare(Tx *tx, const OriginWork *w, Stmt **out)
+#define ORIGINS_OF_RECORD                                                                          \
+    "SELECT \"id\",\"fingerprint\" FROM \"_authOrigins\" WHERE \"collectionRef\"=?1 AND "          \
+    "\"recordRef\"=?2"
+
+static Error *origins_prepare(Tx *tx, const OriginWork *w, Str sql, Stmt **out)
 {
-    Error *err = tx_prepare(tx,
-                            S("SELECT \"id\",\"fingerprint\" FROM \"_authOrigins\" WHERE "
-                              "\"collectionRef\"=?1 AND \"recordRef\"=?2 ORDER BY \"created\" "
-                              "DESC, \"id\""),
-                            out);
+    Error *err = tx_prepare(tx, sql, out);
     if (err) return err;
     stmt_bind_str(*out, 1, w->record->collection->id);
     stmt_bind_str(*out, 2, record_id(w->record));
@@ -46,7 +45,7 @@ static Error *origins_look(Tx *tx, void *arg)
     w->count = 0;
     w->known = S("");
     Stmt *stmt;
-    Error *err = origins_prepare(tx, w, &stmt);
+    Error *err = origins_prepare(tx, w, S(ORIGINS_OF_RECORD), &stmt);
     if (err) return err;
     for (bool row;;) {
         err = stmt_step(stmt, &row);
@@ -61,7 +60,8 @@ static Error *origins_look(Tx *tx, void *arg)
 static Error *origins_trim(Tx *tx, const OriginWork *w)
 {
     Stmt *stmt;
-    Error *err = origins_prepare(tx, w, &stmt);
+    const Str latest_first = S(ORIGINS_OF_RECORD " ORDER BY \"created\" DESC, \"id\"");
+    Error *err = origins_prepare(tx, w, latest_first, &stmt);
     if (err) return err;
     Str old[64];
     size_t seen = 0, old_count = 0;
@@ -127,9 +127,17 @@ Error *origin_note(Req *req, const Record *r)
     if (!work.origins) return error_status(a, 500);
     Error *err = db_read(cx->app->db, a, origins_look, &work);
     if (err) return err;
+    Touches *touches = ((Auth *)cx->app->auth)->touches;
+    if (work.known.len && touches_add(touches, work.known, clock_wall_ms())) return NULL;
     if (work.known.len == 0 && work.count > 0 && record_str(r, S("email")).len) {
         err = owner_tell(req, r, agent);
         if (err) return err;
     }
     return db_write(cx->app->db, a, origin_store, &work);
+}
+
+void origins_settle(App *app, Arena *a, const Collection *c)
+{
+    const Auth *auth = app->auth;
+    if (str_eq(c->name, S("_authOrigins"))) touches_settle(auth->touches, a);
 }

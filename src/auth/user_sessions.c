@@ -88,7 +88,9 @@ Error *handle_sessions(Req *req, Res *res)
 {
     SessionsWork w = {0};
     Error *err = sessions_begin(req, &w);
-    if (!err) err = db_read(w.app->db, req->arena, sessions_work, &w);
+    if (err) return err;
+    touches_settle(((Auth *)w.app->auth)->touches, req->arena);
+    err = db_read(w.app->db, req->arena, sessions_work, &w);
     return err ? err : res_json(res, 200, w.out);
 }
 

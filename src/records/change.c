@@ -6,6 +6,7 @@
  *     loop     the record as written: nothing is read back
  *
  * When the schema has moved on meanwhile, all of it starts again. */
+#include "base/clock.h"
 #include "base/random.h"
 #include "records/records_internal.h"
 
@@ -304,6 +305,29 @@ Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id, const S
     files_remove_after_commit(app, tx, old, new);
     change_queue(app, tx, CHANGE_UPDATE, new);
     return NULL;
+}
+
+Error *record_touch_at(App *app, Tx *tx, const Collection *c, Str id, int64_t wall_ms)
+{
+    Arena *a = tx_arena(tx);
+    Record *old;
+    Error *err = record_find(tx, c, id, &old);
+    if (err) return err;
+
+    const Str moment = datetime_format(a, wall_ms);
+    Record *new = record_clone(a, old);
+    bool moved = false;
+    for (size_t i = 0; i < c->field_count; i++) {
+        const Field *f = &c->fields[i];
+        if (f->type != FIELD_AUTODATE || !f->on_update) continue;
+        if (str_cmp(record_str(old, f->name), moment) >= 0) continue;
+        new->values[i] = DB_VALUE_TEXT(moment);
+        moved = true;
+    }
+    if (!moved) return NULL;
+    err = record_store(tx, old, new);
+    if (!err) change_queue(app, tx, CHANGE_UPDATE, new);
+    return err;
 }
 
 Error *record_insert_columns(App *app, Tx *tx, const Collection *c, const Str *columns,

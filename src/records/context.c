@@ -34,8 +34,10 @@ Error *require_same_collection_auth(Req *req, const Collection *c)
 
 Error *req_collection(Req *req, Str message, const Collection **out)
 {
-    const Collection *c = schema_find(req_context(req)->schema, req_param(req, "collection"));
+    const Context *cx = req_context(req);
+    const Collection *c = schema_find(cx->schema, req_param(req, "collection"));
     if (!c) return error_new(req->arena, 404, message);
+    if (c->system && cx->app->settle) cx->app->settle(cx->app, req->arena, c);
     *out = c;
     return NULL;
 }

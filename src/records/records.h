@@ -35,7 +35,8 @@ typedef struct Record Record;
 typedef void (*ChangeListener)(void *arg, ChangeKind kind, const Record *record);
 
 /* The parts of a running server. One per process or test; no globals. */
-typedef struct App {
+typedef struct App App;
+struct App {
     Db *db;
     SchemaStore *schema;
     SettingsStore *settings;
@@ -66,7 +67,10 @@ typedef struct App {
      * by whoever owns them; NULL = no limits. `action` is "create", "update" or
      * "delete". An error fails that item. */
     Error *(*batch_item_guard)(Req *req, const Collection *c, const char *action);
-} App;
+    /* Writes what is held back of a system collection's rows, before a request looks
+     * at them: set by whoever holds back; NULL = nobody. */
+    void (*settle)(App *app, Arena *a, const Collection *c);
+};
 
 /* Req.context of every routed request; made by app/'s `before`. */
 typedef struct {
@@ -107,7 +111,7 @@ int64_t paging_offset(const Paging *p);
  * the items; total < 0: not counted. */
 void paging_write_tail(Buf *out, const Paging *p, int64_t total);
 
-/* The {collection} of the path; 404 with `message` when unknown. */
+/* The {collection} of the path, settled (App.settle); 404 with `message` when unknown. */
 MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);
 
 /* ---- records ---- */
@@ -186,6 +190,9 @@ Error *etag_stale(Arena *a, Str updated, Str etag, Str summary);
  * anew, and changes nothing else. */
 MUST_CHECK Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id,
                                      const Str *columns, const DbValue *values, size_t count);
+/* As the system too: moves onUpdate autodates to a moment that has passed, never
+ * back; nothing happens when all are later. 404 when the row has gone. */
+MUST_CHECK Error *record_touch_at(App *app, Tx *tx, const Collection *c, Str id, int64_t wall_ms);
 /* A new row of these columns in the same way, for collections whose only
  * generated field is the id: that and the autodates are filled in. */
 MUST_CHECK Error *record_insert_columns(App *app, Tx *tx, const Collection *c, const Str *columns,

@@ -388,7 +388,7 @@ test('a sign-in from a new place is told, five places are known', async () => {
   await sleep(5);
   const pb = await from(long);
   assert.equal(smtp.count(p.email), 1);
-  assert.ok((await places())[1].updated > second.updated);
+  assert.ok((await places())[1].updated > second.updated); // who asks sees it at once
   for (const agent of ['c', 'd', 'e', 'f']) await from(agent);
   const now = await places();
   assert.equal(now.length, 5);
@@ -401,4 +401,59 @@ test('a sign-in from a new place is told, five places are known', async () => {
   smtp.refuse = false;
   assert.ok((await places()).every((o) => now.some((n) => n.id === o.id)));
   await admin.collections.update('users', { authAlert: { enabled: false } });
+});
+
+test('a known place is touched soon, without anybody asking', { skip: PEER ? 'has no SQL console' : false }, async () => {
+  await admin.collections.update('users', { authAlert: { enabled: true } });
+  const p = await person();
+  await signIn(p.email);
+  // Read past the API, which would have it written first.
+  const updated = async () => (await admin.send('/api/sql', { method: 'POST', body: { query: `SELECT updated FROM _authOrigins WHERE recordRef='${p.record.id}'` } })).rows[0][0];
+  const first = await updated();
+  await sleep(5);
+  const before = new Date().toISOString().replace('T', ' ');
+  await signIn(p.email);
+  const signedIn = new Date().toISOString().replace('T', ' ');
+  await until(async () => (await updated()) !== first, 20000);
+  const moment = await updated();
+  assert.ok(moment >= before && moment <= signedIn, `${before} <= ${moment} <= ${signedIn}`); // of the sign-in, not of the write
+  await sleep(5);
+  await signIn(p.email);
+  const { origins } = await admin.send(`/api/collections/users/records/${p.record.id}/sessions`, { method: 'GET' });
+  assert.ok(origins[0].updated > moment);
+  await admin.collections.update('users', { authAlert: { enabled: false } });
+});
+
+test('a stop writes the touches that wait; a kill loses no place', { skip: PEER ? 'waits for each write' : false }, async () => {
+  let other = await startServer();
+  const again = async () => {
+    other = await startServer({ dir: other.dir, port: other.port, owner: false });
+  };
+  try {
+    let pb = await other.admin();
+    const user = await pb.collection('users').create({ email: 'a@example.com', password: PASSWORD, passwordConfirm: PASSWORD });
+    const enter = () => other.client().collection('users').authWithPassword('a@example.com', PASSWORD);
+    const places = async () => (await other.admin()).collection('_authOrigins').getFullList({ filter: `recordRef="${user.id}"` });
+    await enter(); // a new place is on disk before the answer
+    await other.stop({ signal: 'SIGKILL', keep: true });
+    await again();
+    const [made] = await places();
+    assert.ok(made);
+    await sleep(5);
+    const before = new Date().toISOString().replace('T', ' ');
+    await enter();
+    assert.equal(await other.stop({ keep: true }), 0);
+    await again();
+    const [touched] = await places();
+    assert.ok(touched.updated >= before, `${touched.updated} >= ${before}`);
+    assert.ok(touched.updated > made.updated);
+    await enter();
+    await other.stop({ signal: 'SIGKILL', keep: true });
+    await again();
+    const now = await places();
+    assert.deepEqual(now.map((o) => o.id), [made.id]);
+    assert.ok(now[0].updated >= touched.updated);
+  } finally {
+    await other.stop({ keep: false });
+  }
 });
