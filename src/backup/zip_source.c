@@ -8,6 +8,7 @@
 #include "backup/zip_internal.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/sanitized.h"
 #include "confine/confine.h"
 
@@ -49,23 +50,11 @@ Error *zip_bad(Arena *a, Str why)
 
 /* ---- the fork ---- */
 
-static bool write_all(int fd, const void *bytes, size_t len)
-{
-    const char *at = bytes;
-    while (len > 0) {
-        ssize_t n = write(fd, at, len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool emit_to_pipe(void *arg, const ZipRecord *record, const char *bytes)
 {
     (void)arg;
-    return write_all(PIPE_FD, record, sizeof(*record)) && write_all(PIPE_FD, bytes, record->len);
+    return fd_write_all(PIPE_FD, record, sizeof(*record)) &&
+           fd_write_all(PIPE_FD, bytes, record->len);
 }
 
 static NORETURN void unable(Str why)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "base/fd.h"
 #include "crypto/crypto.h"
 
 #include <archive.h>
@@ -53,18 +54,6 @@ static Error *archive_failed(ZipWriter *z, const char *what)
     return error_cause(z->arena, error_status(z->arena, 500), "%s: %s", what, why ? why : "?");
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* Written back as it comes, so that no commit's fsync has a heap of it to wait
  * for; and the disk is never filled to its last byte. */
 static int flush_some(ZipWriter *z)
@@ -85,7 +74,7 @@ static la_ssize_t on_write(struct archive *archive, void *arg, const void *bytes
     ZipWriter *z = arg;
     (void)archive;
     if (z->ended || z->write_error) return (la_ssize_t)len;
-    if (!write_all(z->fd, bytes, len)) z->write_error = errno;
+    if (!fd_write_all(z->fd, bytes, len)) z->write_error = errno;
     z->unflushed += len;
     if (!z->write_error && z->unflushed >= FLUSH_BYTES) z->write_error = flush_some(z);
     sha256_add(z->whole, str_make(bytes, len));
@@ -199,7 +188,7 @@ static Error *entry_end(ZipWriter *z, Str name)
     if (archive_write_finish_entry(z->archive) != ARCHIVE_OK) return archive_failed(z, "zip entry");
     Str hex = hex_encode(z->scratch, str_make((char *)digest, sizeof(digest)));
     Str line = str_printf(z->scratch, "%.*s  %.*s\n", STR_ARG(hex), STR_ARG(name));
-    if (!write_all(z->sums, line.ptr, line.len))
+    if (!fd_write_all(z->sums, line.ptr, line.len))
         return error_errno(z->arena, errno, "write", S("checksums"));
     z->sums_size += line.len;
     z->files++;
@@ -233,8 +222,9 @@ Error *zip_each_name(ZipWriter *z, void (*visit)(void *arg, Str name), void *arg
         Str name = str_from_pos(str_from(line), 66);
         if (name.len > 0) visit(arg, str_sub(name, 0, name.len - 1));
     }
+    bool whole = ferror(lines) == 0;
     (void)fclose(lines);
-    if (lseek(z->sums, 0, SEEK_END) < 0)
+    if (!whole || lseek(z->sums, 0, SEEK_END) < 0)
         return error_errno(z->arena, errno, "seek", S("checksums"));
     return NULL;
 }

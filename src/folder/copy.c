@@ -5,6 +5,8 @@
  * and O_NOATIME keeps even those where we own the file. */
 #include "folder/folder_internal.h"
 
+#include "base/fd.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,13 +51,7 @@ static int open_to_read(int dir, const char *name)
 static ssize_t copy_by_hand(int from, int to, char *buffer)
 {
     ssize_t got = read(from, buffer, CHUNK_BYTES);
-    for (ssize_t put = 0; put < got;) {
-        ssize_t n = write(to, buffer + put, (size_t)(got - put));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return -1;
-        put += n;
-    }
-    return got;
+    return got > 0 && !fd_write_all(to, buffer, (size_t)got) ? -1 : got;
 }
 
 static int copy_bytes(Copy *k, int from, int to)

@@ -10,6 +10,7 @@
  */
 #include "storage/storage_internal.h"
 
+#include "base/fd.h"
 #include "base/random.h"
 #include "json/json.h"
 
@@ -49,18 +50,6 @@ static void temp_name(char out[TEMP_NAME])
     out[TEMP_NAME - 1] = 0;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return false;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool copy_from_fd(PutJob *job, int out, EVP_MD_CTX *md5)
 {
     uint64_t done = 0;
@@ -69,7 +58,8 @@ static bool copy_from_fd(PutJob *job, int out, EVP_MD_CTX *md5)
         ssize_t n = pread(job->fd, job->buffer, want, (off_t)done);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return job_fail(&job->result, n < 0 ? errno : EIO, "read upload for");
-        if (!write_all(out, job->buffer, (size_t)n)) return job_fail(&job->result, errno, "write");
+        if (!fd_write_all(out, job->buffer, (size_t)n))
+            return job_fail(&job->result, errno, "write");
         if (md5) (void)EVP_DigestUpdate(md5, job->buffer, (size_t)n);
         done += (uint64_t)n;
     }
@@ -79,7 +69,7 @@ static bool copy_from_fd(PutJob *job, int out, EVP_MD_CTX *md5)
 static bool write_content(PutJob *job, int out, EVP_MD_CTX *md5)
 {
     if (job->fd >= 0) return copy_from_fd(job, out, md5);
-    if (!write_all(out, job->memory.ptr, job->memory.len)) {
+    if (!fd_write_all(out, job->memory.ptr, job->memory.len)) {
         return job_fail(&job->result, errno, "write");
     }
     if (md5) (void)EVP_DigestUpdate(md5, job->memory.ptr, job->memory.len);
@@ -130,8 +120,8 @@ static bool write_sidecar(PutJob *job, char name[TEMP_NAME], const char *md5_tex
 {
     int fd = temp_open(job, name);
     if (fd < 0) return false;
-    bool ok = write_all(fd, job->attributes.ptr, job->attributes.len) &&
-              write_all(fd, md5_text, strlen(md5_text)) && write_all(fd, "\"}\n", 3);
+    bool ok = fd_write_all(fd, job->attributes.ptr, job->attributes.len) &&
+              fd_write_all(fd, md5_text, strlen(md5_text)) && fd_write_all(fd, "\"}\n", 3);
     if (!ok) (void)job_fail(&job->result, errno, "write sidecar of");
     return temp_finish(job, fd, name, ok);
 }
