@@ -30,6 +30,7 @@
  */
 #include "backup/backup_internal.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 
 #include <dirent.h>
@@ -74,7 +75,7 @@ static Error *state_write(Swap *s, SwapState state)
     Str text = str_concat(a, json_format(a, json), S("\n"));
     int fd = openat(s->folder, JOURNAL ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return error_errno(a, errno, "write", S("restore journal"));
-    bool ok = write(fd, text.ptr, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+    bool ok = fd_write_all(fd, text.ptr, text.len) && fsync(fd) == 0;
     ok = close(fd) == 0 && ok;
     ok = ok && renameat(s->folder, JOURNAL ".part", s->folder, JOURNAL) == 0 &&
          folder_sync(s->folder) && folder_sync(s->dir);
@@ -124,7 +125,24 @@ static bool stays(const Swap *s, Str name)
     return !backup_holds(name) || (s->keep_storage && str_eq(name, S("storage")));
 }
 
-/* Every entry of `from` that is data goes to `to`. */
+/* One walk over the folder; *moved counts. */
+static Error *move_some(const Swap *s, DIR *dir, int from, int to, size_t *moved)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (!entry) return errno ? error_errno(s->arena, errno, "read", S("restore")) : NULL;
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || stays(s, str_from(name))) continue;
+        if (renameat2(from, name, to, name, RENAME_NOREPLACE) == 0)
+            (*moved)++;
+        else if (errno != ENOENT)
+            return error_errno(s->arena, errno, "move", str_from(name));
+    }
+}
+
+/* Every entry of `from` that is data goes to `to`. A walk over a folder that
+ * changes meanwhile may miss some: so until one meets none. */
 static Error *move_entries(const Swap *s, int from, int to)
 {
     int copy = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -133,14 +151,13 @@ static Error *move_entries(const Swap *s, int from, int to)
         if (copy >= 0) (void)close(copy);
         return error_errno(s->arena, errno, "open", S("restore"));
     }
-    Error *err = NULL;
-    const struct dirent *entry;
-    while (!err && (entry = readdir(dir))) {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || stays(s, str_from(name))) continue;
-        if (renameat2(from, name, to, name, RENAME_NOREPLACE) != 0 && errno != ENOENT)
-            err = error_errno(s->arena, errno, "move", str_from(name));
-    }
+    Error *err;
+    size_t moved;
+    do {
+        moved = 0;
+        rewinddir(dir);
+        err = move_some(s, dir, from, to, &moved);
+    } while (!err && moved > 0);
     closedir(dir);
     if (!err && (!folder_sync(from) || !folder_sync(to)))
         err = error_errno(s->arena, errno, "fsync", S("restore"));
