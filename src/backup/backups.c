@@ -85,9 +85,18 @@ bool backups_idle(const App *app)
     return idle;
 }
 
+/* How much of it fits. */
+static size_t whole_characters(Str text, size_t max)
+{
+    if (text.len <= max) return text.len;
+    while (max > 0 && ((unsigned char)text.ptr[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
 static void key_copy(char to[KEY_MAX + 1], Str key)
 {
-    size_t len = MIN(key.len, (size_t)KEY_MAX);
+    size_t len = whole_characters(key, KEY_MAX);
     if (len) memcpy(to, key.ptr, len);
     to[len] = 0;
 }
@@ -130,7 +139,7 @@ static void last_note(Backups *b, BackupKind kind, Str key, bool ok, Str message
     b->last.kind = kind;
     b->last.ended_ms = clock_wall_ms();
     key_copy(b->last.key, key);
-    size_t len = MIN(message.len, sizeof(b->last.message) - 1);
+    size_t len = whole_characters(message, sizeof(b->last.message) - 1);
     if (len) memcpy(b->last.message, message.ptr, len);
     b->last.message[len] = 0;
 }

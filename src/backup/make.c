@@ -286,7 +286,7 @@ static Error *read_back(Making *m, const MadeBackup *made)
     int fd = open(arena_cstr(m->arena, made->path), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return error_errno(m->arena, errno, "open", made->path);
     ZipContent content;
-    Error *err = zip_check(m->arena, fd, &content);
+    Error *err = zip_check(m->arena, fd, &watch, &content);
     if (!err) err = zip_unpack(m->arena, fd, -1, &watch, &content);
     (void)close(fd);
     if (err && err->status == 400) {
@@ -315,9 +315,9 @@ Error *backup_make_zip(Backups *b, Arena *a, Str key, MadeBackup *out)
     Error *err = tree_open(a, b->dir, false, &m->dir);
     if (!err) err = look_around(m);
     if (!err && !m->files_on_s3) {
+        arena_defer(a, making_end, m); /* may end the work: before the hold */
         err = storage_hold(b->app->storage, a);
         m->held = !err;
-        arena_defer(a, making_end, m);
     }
     if (!err) err = databases_copy(m);
     ZipWatch watch = {work_more, &b->work};

@@ -107,7 +107,8 @@ static Error *prepare(Restoring *r, Str key)
 {
     Arena *a = r->arena;
     struct stat st;
-    Error *err = zip_check(a, r->zip, &r->content);
+    ZipWatch watch = {work_more, r->work};
+    Error *err = zip_check(a, r->zip, &watch, &r->content);
     if (err) return err;
     if (fstat(r->zip, &st) != 0) return error_errno(a, errno, "stat", key);
     work_begin(r->work, r->content.bytes + r->content.bytes / 2);

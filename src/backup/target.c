@@ -11,6 +11,7 @@
 #include "backup/backup_internal.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -110,7 +111,7 @@ static void sidecar_write(Arena *a, int folder, Str key, Str sha256)
     Str text = sidecar_text(a, key, sha256);
     int fd = openat(folder, arena_cstr(a, str_concat(a, key, S(SIDECAR))),
                     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, text.ptr, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+    bool ok = fd >= 0 && fd_write_all(fd, text.ptr, text.len) && fsync(fd) == 0;
     if (!ok) log_warn("backup", "cannot write a backup's sidecar", LOG_INT("errno", errno));
     if (fd >= 0) (void)close(fd);
 }
@@ -120,8 +121,8 @@ static void sidecar_read(Arena *a, int folder, Str key, Json *item)
     int fd = openat(folder, arena_cstr(a, str_concat(a, key, S(SIDECAR))),
                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return;
-    char *text = arena_bytes(a, SIDECAR_MAX);
-    ssize_t len = read(fd, text, SIDECAR_MAX);
+    char text[SIDECAR_MAX];
+    ssize_t len = read(fd, text, sizeof(text));
     (void)close(fd);
     Json *attributes;
     if (len <= 0 || json_parse(a, str_make(text, (size_t)len), NULL, &attributes)) return;
@@ -180,13 +181,14 @@ static int64_t modified_of(const struct stat *st)
 typedef struct {
     Backups *b;
     Arena *arena;
-    Json *list;
+    Str key;    /* to delete */
+    Json *list; /* to fill */
     Error *err;
-} ListJob;
+} FolderJob;
 
 static void run_list(void *arg)
 {
-    ListJob *job = arg;
+    FolderJob *job = arg;
     Arena *a = job->arena;
     int folder;
     job->err = folder_of(job->b, a, &folder);
@@ -198,8 +200,11 @@ static void run_list(void *arg)
         if (copy >= 0) (void)close(copy);
         return;
     }
-    const struct dirent *entry;
-    while ((entry = readdir(dir)) && json_count(job->list) < LIST_MAX) {
+    while (json_count(job->list) < LIST_MAX) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (!entry && errno) job->err = error_errno(a, errno, "read", S(BACKUPS_FOLDER));
+        if (!entry) break;
         struct stat st;
         Str key = str_from(entry->d_name);
         if (!backup_key_good(key)) continue;
@@ -219,7 +224,7 @@ Error *target_list(Backups *b, Arena *a, bool vouched, Json **out)
     if (err) return err;
     *out = json_new_array(a);
     if (s3) return bucket_list(b, s3, a, vouched, *out);
-    ListJob job = {.b = b, .arena = a, .list = *out};
+    FolderJob job = {.b = b, .arena = a, .list = *out};
     err = await_work(b->app->workers, a, run_list, &job);
     return err ? err : job.err;
 }
@@ -240,6 +245,20 @@ Error *target_exists(Backups *b, Arena *a, Str key, bool *exists)
 
 /* ---- one of them ---- */
 
+static void run_delete(void *arg)
+{
+    FolderJob *job = arg;
+    Arena *a = job->arena;
+    int folder;
+    job->err = folder_of(job->b, a, &folder);
+    if (job->err) return;
+    if (unlinkat(folder, arena_cstr(a, job->key), 0) != 0)
+        job->err =
+            errno == ENOENT ? error_status(a, 404) : error_errno(a, errno, "remove", job->key);
+    else /* may have none */
+        (void)unlinkat(folder, arena_cstr(a, str_concat(a, job->key, S(SIDECAR))), 0);
+}
+
 Error *target_delete(Backups *b, Arena *a, Str key)
 {
     S3 *s3;
@@ -251,18 +270,15 @@ Error *target_delete(Backups *b, Arena *a, Str key)
         if (err) return err;
         return exists ? s3_delete(s3, a, key) : error_status(a, 404);
     }
-    int folder;
-    err = folder_of(b, a, &folder);
-    if (err) return err;
-    if (unlinkat(folder, arena_cstr(a, key), 0) != 0)
-        return errno == ENOENT ? error_status(a, 404) : error_errno(a, errno, "remove", key);
-    (void)unlinkat(folder, arena_cstr(a, str_concat(a, key, S(SIDECAR))), 0); /* may have none */
-    return NULL;
+    FolderJob job = {.b = b, .arena = a, .key = key};
+    err = await_work(b->app->workers, a, run_delete, &job); /* gigabytes take the disk a while */
+    return err ? err : job.err;
 }
 
 static void close_fd(void *arg)
 {
-    (void)close(*(int *)arg);
+    int fd = *(int *)arg;
+    if (fd >= 0) (void)close(fd);
 }
 
 static Error *bucket_fetch(Backups *b, S3 *s3, Arena *a, Str key, int *fd)
@@ -289,6 +305,7 @@ Error *target_open(Backups *b, Arena *a, Str key, int *out, struct stat *st)
     if (err) return err;
     int *fd = arena_new(a, int, 1);
     *fd = -1;
+    arena_defer(a, close_fd, fd); /* may end the work: before there is a descriptor */
     if (s3) {
         err = bucket_fetch(b, s3, a, key, fd);
     } else {
@@ -300,7 +317,6 @@ Error *target_open(Backups *b, Arena *a, Str key, int *out, struct stat *st)
             err = errno == ENOENT || errno == ELOOP ? error_status(a, 404)
                                                     : error_errno(a, errno, "open", key);
     }
-    if (*fd >= 0) arena_defer(a, close_fd, fd);
     if (err) return err;
     if (fstat(*fd, st) != 0) return error_errno(a, errno, "stat", key);
     if (!S_ISREG(st->st_mode)) return error_status(a, 404);
@@ -343,14 +359,16 @@ typedef struct {
     Error *err;
 } UploadJob;
 
+/* False and errno. */
 static bool upload_write(const Upload *u, int fd)
 {
-    if (u->fd < 0) return write(fd, u->memory.ptr, u->memory.len) == (ssize_t)u->memory.len;
+    if (u->fd < 0) return fd_write_all(fd, u->memory.ptr, u->memory.len);
     off_t from = 0;
     for (uint64_t left = u->size_bytes; left > 0;) {
         ssize_t n =
             copy_file_range(u->fd, &from, fd, NULL, (size_t)MIN(left, (uint64_t)1 << 30), 0);
         if (n < 0 && errno == EINTR) continue;
+        if (n == 0) errno = EIO; /* shorter than it was */
         if (n <= 0) return false;
         left -= (uint64_t)n;
     }

@@ -107,7 +107,8 @@ bool tree_remove(int parent, const char *name)
 
 static void close_fd(void *arg)
 {
-    (void)close(*(int *)arg);
+    int fd = *(int *)arg;
+    if (fd >= 0) (void)close(fd);
 }
 
 Error *tree_open(Arena *a, Str path, bool make, int *out)
@@ -116,9 +117,10 @@ Error *tree_open(Arena *a, Str path, bool make, int *out)
     if (make && mkdir(name, 0700) != 0 && errno != EEXIST)
         return error_errno(a, errno, "mkdir", path);
     int *fd = arena_new(a, int, 1);
+    *fd = -1;
+    arena_defer(a, close_fd, fd); /* may end the work: before there is a descriptor */
     *fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0) return error_errno(a, errno, "open", path);
-    arena_defer(a, close_fd, fd);
     *out = *fd;
     return NULL;
 }

@@ -62,8 +62,9 @@ typedef struct {
     Json *about; /* NULL without one */
 } ZipContent;
 
-/* Names, kinds and declared sizes; nothing is unpacked. */
-MUST_CHECK Error *zip_check(Arena *a, int fd, ZipContent *out);
+/* Names, kinds and declared sizes; nothing is unpacked. `watch` (may be NULL) is
+ * asked now and then, with 0 bytes. */
+MUST_CHECK Error *zip_check(Arena *a, int fd, const ZipWatch *watch, ZipContent *out);
 /* Reads every byte, compares all checksums; with `folder` >= 0 unpacks below it.
  * After zip_check(). Errors are of status 400 when the zip is at fault. */
 MUST_CHECK Error *zip_unpack(Arena *a, int fd, int folder, const ZipWatch *watch, ZipContent *out);

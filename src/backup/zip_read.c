@@ -9,6 +9,7 @@
 
 #include "base/beneath.h"
 #include "base/encoding.h"
+#include "base/fd.h"
 #include "base/utf8.h"
 #include "crypto/crypto.h"
 
@@ -138,12 +139,12 @@ Error *zip_check_source(Arena *a, ZipSource *source, uint64_t zip_size, ZipConte
     return err;
 }
 
-Error *zip_check(Arena *a, int fd, ZipContent *out)
+Error *zip_check(Arena *a, int fd, const ZipWatch *watch, ZipContent *out)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) return error_errno(a, errno, "stat", S("zip"));
     ZipSource *source;
-    Error *err = zip_source_open(a, fd, false, NULL, &source);
+    Error *err = zip_source_open(a, fd, false, watch, &source);
     return err ? err : zip_check_source(a, source, (uint64_t)st.st_size, out);
 }
 
@@ -230,17 +231,13 @@ static Error *file_make(ZipReader *z, Str name, int *out)
     return error_errno(z->arena, errno, "create", name);
 }
 
-static Error *piece_write(ZipReader *z, int out, const char *bytes, size_t len)
+static Error *piece_write(ZipReader *z, int out, Str piece)
 {
     struct statvfs fs;
-    while (out >= 0 && len > 0) {
-        ssize_t n = write(out, bytes, len);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return error_errno(z->arena, errno, "write", S("restored file"));
-        bytes += n;
-        len -= (size_t)n;
-    }
-    if (out >= 0 && fstatvfs(out, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < ZIP_DISK_KEEP)
+    if (out < 0) return NULL;
+    if (!fd_write_all(out, piece.ptr, piece.len))
+        return error_errno(z->arena, errno, "write", S("restored file"));
+    if (fstatvfs(out, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < ZIP_DISK_KEEP)
         return error_errno(z->arena, ENOSPC, "write", S("restored file"));
     return NULL;
 }
@@ -265,7 +262,7 @@ static Error *content_read(ZipReader *z, Str name, uint64_t size, int out, Buf *
             return zip_bad(z->arena, S("a file in it is larger than it says."));
         sha256_add(z->sha, piece);
         Error *err = piece_use(z, name, piece, about);
-        if (!err) err = piece_write(z, out, piece.ptr, piece.len);
+        if (!err) err = piece_write(z, out, piece);
         if (err) return err;
         done += piece.len;
         if (z->watch && !z->watch->more(z->watch->arg, piece.len))

@@ -81,7 +81,7 @@ static Error *read_whole(Fixture *f, const char *name, int folder, ZipContent *c
 {
     int fd = open(path_of(f, name), O_RDONLY);
     assert_true(fd >= 0);
-    Error *err = zip_check(f->a, fd, content);
+    Error *err = zip_check(f->a, fd, NULL, content);
     if (!err) err = zip_unpack(f->a, fd, folder, NULL, content);
     close(fd);
     return err;
@@ -359,7 +359,7 @@ static void both_can_be_stopped(void **state)
     ZipWatch watch = {never, NULL};
     int fd = open(path_of(f, "a.zip"), O_RDONLY);
     ZipContent content;
-    check_ok("check", zip_check(f->a, fd, &content));
+    check_ok("check", zip_check(f->a, fd, NULL, &content));
     assert_int_equal(zip_unpack(f->a, fd, -1, &watch, &content)->status, 503);
     close(fd);
     ZipWriter *z;
@@ -463,7 +463,7 @@ static void a_bomb_is_refused_before_it_is_unpacked(void **state)
     assert_int_equal(pwrite(fd, &huge, 4, at - zip + 24), 4);
     assert_int_equal(pwrite(fd, &huge, 4, 22), 4); /* and the file's own head agrees */
     ZipContent content;
-    Error *err = zip_check(f->a, fd, &content);
+    Error *err = zip_check(f->a, fd, NULL, &content);
     assert_int_equal(err->status, 400);
     assert_true(str_find(err->message, S("more than its size")) >= 0);
 
@@ -471,7 +471,7 @@ static void a_bomb_is_refused_before_it_is_unpacked(void **state)
     uint16_t many = 9;
     assert_int_equal(pwrite(fd, zip, (size_t)st.st_size, 0), st.st_size);
     assert_int_equal(pwrite(fd, &many, 2, st.st_size - 22 + 10), 2);
-    assert_int_equal(zip_check(f->a, fd, &content)->status, 400);
+    assert_int_equal(zip_check(f->a, fd, NULL, &content)->status, 400);
     close(fd);
 }
 
