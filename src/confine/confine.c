@@ -57,7 +57,8 @@ bool confine_shared_memory_drop(void)
     char text[4096];
     int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
-    for (ssize_t n; (n = read(fd, text + len, sizeof(text) - len)) > 0;) {
+    ssize_t n;
+    while ((n = read(fd, text + len, sizeof(text) - len)) > 0) {
         Str rest = str_make(text, len + (size_t)n);
         for (ptrdiff_t at; (at = str_find_char(rest, '\n')) >= 0;
              rest = str_from_pos(rest, (size_t)at + 1)) {
@@ -71,7 +72,7 @@ bool confine_shared_memory_drop(void)
     close(fd);
     for (size_t i = 0; i < count; i++)
         if (munmap((void *)found[i].from, found[i].to - found[i].from) != 0) return false;
-    return count < SHARED_MAX;
+    return n == 0 && count < SHARED_MAX; /* else there may be more */
 }
 
 bool confine_capabilities_drop(void)
