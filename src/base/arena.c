@@ -479,8 +479,10 @@ static void end_within(void *arg)
 
 Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes)
 {
+    Defer *d = arena_new(outer, Defer, 1); /* may end the work: before there is one */
     Arena *a = arena_create(name, limit_bytes);
-    arena_defer(outer, end_within, a);
+    *d = (Defer){end_within, a, outer->defers};
+    outer->defers = d;
     return a;
 }
 

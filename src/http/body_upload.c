@@ -101,13 +101,14 @@ static Error *run(UploadSink *sink, void (*fn)(void *arg), FileJob *job, const c
 
 static void close_fd(void *arg)
 {
-    close(*(int *)arg);
+    int fd = *(int *)arg;
+    if (fd >= 0) (void)close(fd);
 }
 
 static void unmap(void *arg)
 {
     const Mapping *m = arg;
-    (void)munmap(m->at, m->len);
+    if (m->at != MAP_FAILED) (void)munmap(m->at, m->len);
 }
 
 static Error *open_file(UploadSink *sink, int *fd)
@@ -116,12 +117,13 @@ static Error *open_file(UploadSink *sink, int *fd)
     Str folder = sink->server->config.temp_dir;
     if (folder.len == 0) folder = S("/tmp");
     FileJob *job = arena_new(a, FileJob, 1);
+    job->fd = -1;
+    arena_defer(a, close_fd, &job->fd); /* may end the request: before there is a file */
     job->folder = arena_cstr(a, folder);
     job->name = arena_cstr(a, str_concat(a, folder, S("/croft-XXXXXX")));
     Error *err = run(sink, run_create, job, "create temporary file in");
     if (err) return err;
     *fd = job->fd;
-    arena_defer(a, close_fd, &job->fd);
     return NULL;
 }
 
@@ -260,11 +262,12 @@ static Error *map_shared(UploadSink *sink, const char **bytes)
     if (sink->shared_bytes == 0) return NULL;
     Mapping *m = arena_new(sink->arena, Mapping, 1);
     m->len = (size_t)sink->shared_bytes;
+    m->at = MAP_FAILED;
+    arena_defer(sink->arena, unmap, m); /* as above */
     m->at = mmap(NULL, m->len, PROT_READ, MAP_PRIVATE, sink->shared_fd, 0);
     if (m->at == MAP_FAILED)
         return error_errno(sink->arena, errno, "map temporary file in",
                            sink->server->config.temp_dir);
-    arena_defer(sink->arena, unmap, m);
     *bytes = m->at;
     return NULL;
 }

@@ -36,7 +36,6 @@ static bool try_take(Request *r, size_t bytes)
         if (now > 0 && (bytes > limit || now > limit - bytes)) return false;
     } while (!atomic_compare_exchange_weak(&server->output_pending, &now, now + bytes));
     r->output_held = bytes;
-    arena_defer(r->req.arena, output_give, r);
     return true;
 }
 
@@ -67,6 +66,7 @@ static bool cut_off_stalled(HttpLoop *hl)
 Error *output_take(Request *r, size_t body_bytes)
 {
     if (body_bytes < LARGE_BYTES || r->output_held > 0 || r->req.is_head) return NULL;
+    arena_defer(r->req.arena, output_give, r); /* may end the request: before it counts */
     size_t bytes = MAX(body_bytes, arena_used(r->req.arena));
     if (try_take(r, bytes)) return NULL;
     if (cut_off_stalled(r->hloop)) {
