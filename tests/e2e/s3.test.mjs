@@ -268,9 +268,13 @@ test('a missing object is 404, a store that is away 503, rubbish too', async () 
 
 test('a store that stalls keeps nobody else waiting', async () => {
   const r = await create({ one: file('x', 'x.txt') });
-  s3.gate = () => ({ stall: true });
-  let ended = 0;
+  let asked = 0, ended = 0;
+  s3.gate = () => {
+    asked++;
+    return { stall: true };
+  };
   const waiting = Array.from({ length: 10 }, () => get(r, r.one).catch(() => null).finally(() => { ended++; }));
+  await until(() => asked === waiting.length); // before the record goes: it would be 404 then
   await admin.collection('docs').delete(r.id); // its removal stalls as well, in the background
   await sleep(50);
   for (let i = 0; i < 20; i++) await admin.collection('docs').getList(1, 1);
