@@ -238,7 +238,8 @@ test('scheduled: named, kept to the newest, gone with the setting', async () => 
     await until(async () => { // it is not begun anew while older ones are still being cleared away
       const told = skipped();
       await pb.crons.run('__pbAutoBackup__');
-      return until(async () => skipped() > told ? 'again' : (await automatic()).some((k) => !seen.includes(k)) && !(await progress()).running) !== 'again';
+      const end = await until(async () => skipped() > told ? 'again' : (await automatic()).some((k) => !seen.includes(k)) && !(await progress()).running);
+      return end !== 'again';
     });
     seen = [...new Set([...seen, ...(await automatic())])];
     await sleep(1100); // a name has seconds
