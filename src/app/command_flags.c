@@ -20,6 +20,8 @@ static const FlagRow ROWS[] = {
     {"export", "format", "jsonl|json|csv"},
     {"export", "files", NULL},
     {"backup", "list", NULL},
+    {"rekey", "to", "NAME"},
+    {"rekey", "clear", NULL},
 };
 
 bool command_flag_find(Str flag, const char **name, const char **value)

@@ -22,6 +22,9 @@ int command_export(Arena *a, const Options *o);
 int command_check(Arena *a, const Options *o);
 int command_types(Arena *a, const Options *o);
 
+/* `croft rekey`: another key for secrets at rest, or none (command_rekey.c). */
+int command_rekey(Arena *a, const Options *o);
+
 /* `croft help [topic]`, `croft version`. */
 int command_help(Str topic);
 int command_version(void);

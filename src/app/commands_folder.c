@@ -176,6 +176,9 @@ static void print_import(Arena *a, const Options *o, const ImportReport *r, Str 
            arena_cstr(a, count_for_people(a, r->superusers)));
     if (r->settings_encrypted)
         printf("The settings stay encrypted: serve with the same --encryption-env.\n");
+    if (o->settings_key.len)
+        printf("The secrets of collections are encrypted with that key too. Before going back to\n"
+               "PocketBase put them in clear: croft help rekey\n");
     if (r->kept.len) printf("What was there before is in %.*s.\n", STR_ARG(r->kept));
     print_not_taken(a, r, beside, o);
     if (r->check.first) printf("\nFound on the way, as it was in the source:\n\n");

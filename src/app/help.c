@@ -13,9 +13,10 @@ static const char OVERVIEW[] =
     "  croft check                       look for damage and loose ends, and repair\n"
     "  croft export --out FOLDER         records as JSON or CSV, for other programs\n"
     "  croft types                       TypeScript of your collections, for the SDK\n"
+    "  croft rekey                       another key for secrets at rest, or none\n"
     "  croft version                     versions of Croft and SQLite\n"
     "  croft help serve                  all flags; also: superuser, limits, backup,\n"
-    "                                    restore, import, export, check, types\n"
+    "                                    restore, import, export, check, types, rekey\n"
     "\n"
     "A first minute:\n"
     "\n"
@@ -91,8 +92,9 @@ static const char IMPORT[] =
     "\n"
     "  --force                     the target has something in it: keep that beside it,\n"
     "                              under another name\n"
-    "  --encryption-env NAME       the settings are encrypted: the environment variable\n"
-    "                              with the key, as for PocketBase's --encryptionEnv\n"
+    "  --encryption-env NAME       the environment variable with the key, as for\n"
+    "                              PocketBase's --encryptionEnv, when the settings are\n"
+    "                              encrypted; the copy is, with its collections' secrets\n"
     "  --with-public               also copy pb_public to --public (./croft_public)\n"
     "\n"
     "Examples:\n"
@@ -164,6 +166,24 @@ static const char TYPES[] =
     "  const pb = new PocketBase('http://127.0.0.1:8090') as unknown as TypedPocketBase;\n"
     "  const post = await pb.collection('posts').getOne('...');   // post.title is known\n";
 
+static const char REKEY[] =
+    "croft rekey --encryption-env OLD --to NEW      encrypt with another key\n"
+    "croft rekey --encryption-env OLD --clear       encrypt no more\n"
+    "croft rekey --to NEW                           encrypt what is in clear\n"
+    "\n"
+    "The settings and the secrets of collections (tokens, sign-in providers) are written\n"
+    "anew, all of them or none. OLD and NEW name environment variables with a key of 32\n"
+    "characters. Stop the server first; afterwards serve with --encryption-env NEW, or\n"
+    "without it. --clear is also the way back to PocketBase, which can open encrypted\n"
+    "settings, but no encrypted secrets of collections.\n"
+    "\n"
+    "Backups made before still want the old key.\n"
+    "\n"
+    "Examples:\n"
+    "\n"
+    "  OLD=... NEW=... croft rekey --dir /var/lib/croft --encryption-env OLD --to NEW\n"
+    "  KEY=... croft rekey --encryption-env KEY --clear\n";
+
 static const char LIMITS[] =
     "croft serve --limit NAME=VALUE [--limit NAME=VALUE ...]\n"
     "\n"
@@ -189,6 +209,8 @@ int command_help(Str topic)
         fputs(CHECK, stdout);
     } else if (str_eq(topic, S("types"))) {
         fputs(TYPES, stdout);
+    } else if (str_eq(topic, S("rekey"))) {
+        fputs(REKEY, stdout);
     } else if (str_eq(topic, S("limits")) || str_eq(topic, S("limit"))) {
         fputs(LIMITS, stdout);
         limits_print(stdout);

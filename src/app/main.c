@@ -12,8 +12,8 @@ static int unknown_command(Arena *a, Str word)
 {
     static const Str COMMANDS[] = {STR_INIT("serve"),   STR_INIT("superuser"), STR_INIT("backup"),
                                    STR_INIT("restore"), STR_INIT("import"),    STR_INIT("export"),
-                                   STR_INIT("check"),   STR_INIT("types"),     STR_INIT("version"),
-                                   STR_INIT("help")};
+                                   STR_INIT("check"),   STR_INIT("types"),     STR_INIT("rekey"),
+                                   STR_INIT("version"), STR_INIT("help")};
     Str near = suggest(word, COMMANDS, COUNT(COMMANDS));
     Str hint = near.len ? str_printf(a, "Did you mean %.*s?", STR_ARG(near)) : S("See: croft help");
     fprintf(stderr, "croft: there is no command \"%.*s\". %.*s\n", STR_ARG(word), STR_ARG(hint));
@@ -34,6 +34,7 @@ static int run(Arena *a, const Options *o)
     if (str_eq(o->command, S("export"))) return command_export(a, o);
     if (str_eq(o->command, S("check"))) return command_check(a, o);
     if (str_eq(o->command, S("types"))) return command_types(a, o);
+    if (str_eq(o->command, S("rekey"))) return command_rekey(a, o);
     return unknown_command(a, o->command);
 }
 

@@ -68,18 +68,23 @@ static Error *set_user(Arena *a, Options *o, Str value)
     return NULL;
 }
 
-/* The name only: a key on the command line could be read by every process. */
-static Error *set_encryption(Arena *a, Options *o, Str value)
+Error *option_key_read(Arena *a, const char *flag, Str variable, Str *out)
 {
-    const char *key = value.len ? getenv(arena_cstr(a, value)) : "";
-    if (value.len && (!key || strlen(key) != SECRET_KEY_BYTES))
+    const char *key = getenv(arena_cstr(a, variable));
+    if (!key || strlen(key) != SECRET_KEY_BYTES)
         return error_new(a, 400,
                          str_printf(a,
-                                    "--encryption-env: the environment variable %.*s must hold a "
-                                    "key of 32 characters.",
-                                    STR_ARG(value)));
-    o->settings_key = str_from(key);
+                                    "--%s: the environment variable %.*s must hold a key of 32 "
+                                    "characters.",
+                                    flag, STR_ARG(variable)));
+    *out = str_from(key);
     return NULL;
+}
+
+static Error *set_encryption(Arena *a, Options *o, Str value)
+{
+    o->settings_key = S("");
+    return value.len ? option_key_read(a, "encryption-env", value, &o->settings_key) : NULL;
 }
 
 static Error *set_spa(Arena *a, Options *o, Str value)
@@ -148,7 +153,7 @@ static const OptionRow ROWS[] = {
      "event loops that serve requests"},
     {"user", "CROFT_USER", "NAME", "", set_user, "when started by root: serve as this user"},
     {"encryption-env", "CROFT_ENCRYPTION_ENV", "NAME", "", set_encryption,
-     "the environment variable that holds the key (32 characters) of the settings' secrets"},
+     "the environment variable that holds the key (32 characters) of secrets at rest"},
     {"log-level", "CROFT_LOG_LEVEL", "LEVEL", "info", set_log_level, "debug, info, warn or error"},
     {"log-format", "CROFT_LOG_FORMAT", "FORMAT", "text", set_log_format, "text or json"},
     {"limit", "CROFT_LIMIT", "NAME=VALUE", "", set_limits,

@@ -28,7 +28,7 @@ typedef struct {
 
 typedef struct {
     Str dir, http, public_dir, origins, user;
-    Str settings_key; /* 32 bytes, or empty: the settings are not encrypted */
+    Str settings_key; /* 32 bytes, or empty: settings and secrets are in clear */
     bool spa;
     int threads;
     LogLevel log_level;
@@ -53,6 +53,10 @@ void options_print_flags(FILE *to);
 void limits_print(FILE *to);
 /* "body_bytes=64M" into `limits`. */
 MUST_CHECK Error *limit_set(Arena *a, HttpLimits *limits, Str assignment);
+
+/* The key in an environment variable: only the name is given, as what stands on a
+ * command line can be read by every process. */
+MUST_CHECK Error *option_key_read(Arena *a, const char *flag, Str variable, Str *out);
 
 /* The value of a command's own flag, the last one given; NULL without one. */
 const Str *option_flag(const Options *o, const char *name);

@@ -52,7 +52,7 @@ static Error *stores_open(Arena *a, Site *site, Str settings_key, int loop_count
     if (err) return err;
     err = db_open(a, &config, &app->db);
     if (err) return err;
-    err = schema_store_open(a, app->db, query_compile_schema, NULL, &app->schema);
+    err = schema_store_open(a, app->db, settings_key, query_compile_schema, NULL, &app->schema);
     if (err) return err;
     err = settings_store_open(a, app->db, settings_key, &app->settings);
     if (err) return err;

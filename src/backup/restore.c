@@ -92,7 +92,7 @@ static Error *open_once(Restoring *r)
     SchemaStore *schema = NULL;
     SettingsStore *settings = NULL;
     Error *err = db_open(a, &config, &db);
-    if (!err) err = schema_store_open(a, db, query_compile_schema, NULL, &schema);
+    if (!err) err = schema_store_open(a, db, r->settings_key, query_compile_schema, NULL, &schema);
     if (!err) err = settings_store_open(a, db, r->settings_key, &settings);
     if (err) err = refused(a, "it does not open", err->message.len ? err->message : err->cause);
     settings_store_close(settings);

@@ -83,6 +83,12 @@ MUST_CHECK Error *secret_seal(Arena *a, Str key, Str plain, Str *out);
 /* False when `text` was not sealed with this key, or was changed since. */
 MUST_CHECK bool secret_open(Arena *a, Str key, Str text, Str *out);
 
+/* The 409 for what cannot be opened ("The stored settings"): no key was given, or
+ * another one. Its code is SECRET_UNREADABLE. */
+#define SECRET_UNREADABLE "secret_unreadable"
+Error *secret_unreadable(Arena *a, Str key, const char *what);
+bool error_is_secret_unreadable(const Error *err);
+
 /* ---- digests; those of memory never fail ---- */
 
 void sha256(Str bytes, uint8_t out[32]);

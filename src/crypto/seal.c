@@ -70,6 +70,27 @@ bool secret_open(Arena *a, Str key, Str text, Str *out)
     return good;
 }
 
+Error *secret_unreadable(Arena *a, Str key, const char *what)
+{
+    Str message =
+        key.len ? str_printf(a,
+                             "%s cannot be decrypted: the key in the variable that "
+                             "--encryption-env names is another one than they were saved with.",
+                             what)
+                : str_printf(a,
+                             "%s are encrypted. Name the environment variable that holds their "
+                             "key: --encryption-env NAME (PocketBase's --encryptionEnv).",
+                             what);
+    Error *err = error_new(a, 409, message);
+    err->code = SECRET_UNREADABLE;
+    return err;
+}
+
+bool error_is_secret_unreadable(const Error *err)
+{
+    return err && err->code && strcmp(err->code, SECRET_UNREADABLE) == 0;
+}
+
 /* ---- ES256 ---- */
 
 static EVP_PKEY *private_key(Str pem)

@@ -106,6 +106,17 @@ MUST_CHECK Error *db_write_patient(Db *db, Arena *a, DbPatience patience, TxWork
  * size of the content in temporary space. */
 MUST_CHECK Error *db_vacuum(Db *db, Arena *a, DbPatience patience);
 
+/* Copies the log of the latest writes into the file and empties it: for when it
+ * may hold what must not stay readable. Best effort: somebody who reads meanwhile
+ * puts it off, to the close at the latest. */
+MUST_CHECK Error *db_empty_wal(Db *db, Arena *a);
+
+/* After a work that erased (tx_erase()): copies that older writes left in free pages
+ * go too. Writes a file of up to DB_FORGET_BYTES anew; of a larger one the log says
+ * that a vacuum is left to do. Then empties the log of the latest writes. */
+#define DB_FORGET_BYTES (INT64_C(64) << 20)
+MUST_CHECK Error *db_forget(Db *db, Arena *a);
+
 typedef enum {
     DB_ERROR_NONE,
     DB_ERROR_UNIQUE,     /* db_error_unique() names the columns */
@@ -145,6 +156,10 @@ MUST_CHECK Error *tx_prepare(Tx *tx, Str sql, Stmt **out);
 
 /* Runs SQL without parameters and rows: DDL. May hold several statements. */
 MUST_CHECK Error *tx_exec(Tx *tx, Str sql);
+
+/* From here to its end, what a writing work replaces or deletes is overwritten with
+ * zeros in the file, not only let go of: for secrets that stood in clear. */
+MUST_CHECK Error *tx_erase(Tx *tx);
 
 /* Runs SQL that a person typed, one or more statements, under a guard: nothing
  * that reaches out of this database or changes the connection (ATTACH, temporary

@@ -138,7 +138,11 @@ static bool is_truncated(const Error *err)
 static Error *open_stores(Arena *a, Str dir, Str key, App *app, CheckReport *report, bool *readable)
 {
     *readable = false;
-    Error *err = schema_store_open(a, app->db, query_compile_schema, NULL, &app->schema);
+    Error *err = schema_store_open(a, app->db, key, query_compile_schema, NULL, &app->schema);
+    if (error_is_secret_unreadable(err)) {
+        (void)add(a, report, FINDING_FAULT, err->message);
+        return NULL;
+    }
     if (err && !is_truncated(err) && err->status != 409) return err;
     if (err) {
         Str why = err->cause.len ? err->cause : err->message;

@@ -316,7 +316,8 @@ static Error *check_copy(Import *im)
     Arena *a = im->a;
     Error *err = folder_check(a, im->work, im->request->settings_key, false, im->progress, &im->app,
                               &im->report->check);
-    if (!err && im->report->check.damages > 0) err = refuse(a, 409, im->report->check.first->what);
+    if (!err && (im->report->check.damages > 0 || !im->app.schema))
+        err = refuse(a, 409, im->report->check.first->what);
     if (!err) {
         im->report->files_in_s3 =
             im->app.settings && settings_hold(im->app.settings, a)->s3.enabled;

@@ -13,7 +13,7 @@ static Error *stores_open(Arena *a, Str dir, Str key, bool read_only, App *app)
     DbConfig config = db_config_default(dir);
     config.read_only = read_only;
     Error *err = db_open(a, &config, &app->db);
-    if (!err) err = schema_store_open(a, app->db, query_compile_schema, NULL, &app->schema);
+    if (!err) err = schema_store_open(a, app->db, key, query_compile_schema, NULL, &app->schema);
     if (!err) err = settings_store_open(a, app->db, key, &app->settings);
     if (!err) err = workers_create(a, "work", WORKERS, WORKER_JOBS, &app->workers);
     if (!err) err = storage_open(a, path_join(a, dir, "storage"), app->workers, &app->storage);

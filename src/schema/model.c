@@ -3,6 +3,7 @@
  * An update is laid over a copy of the stored definition as JSON, so there is
  * one reader for new collections, updates and imports, and nothing of the new
  * Collection points into the old one. */
+#include "crypto/crypto.h"
 #include "schema/schema_internal.h"
 
 #define CRUD_RULES (RULE_DELETE + 1)
@@ -295,11 +296,15 @@ Collection *collection_scaffold(Arena *a, CollectionType type)
 
 /* ---- rows ---- */
 
-void collection_to_row(Arena *a, const Collection *c, CollectionRow *out)
+Error *collection_to_row(Arena *a, const Collection *c, Str key, CollectionRow *out)
 {
     const Json *model = collection_to_model(a, c);
     Json *options = json_new_object(a);
-    if (c->type == COLLECTION_AUTH) options = c->options;
+    if (c->type == COLLECTION_AUTH) {
+        options = json_copy(a, c->options);
+        Error *err = options_seal(a, key, options);
+        if (err) return err;
+    }
     if (c->type == COLLECTION_VIEW) json_set_str(a, options, S("viewQuery"), c->view_query);
     *out = (CollectionRow){.id = c->id,
                            .type = collection_type_name(c->type),
@@ -312,6 +317,7 @@ void collection_to_row(Arena *a, const Collection *c, CollectionRow *out)
                            .system = c->system};
     for (int i = 0; i < CRUD_RULES; i++)
         out->rules[i] = c->rules[i];
+    return NULL;
 }
 
 static Error *damaged(Arena *a, const CollectionRow *row, Error *err)
@@ -337,12 +343,14 @@ static Error *row_lists(Arena *a, const CollectionRow *row, Collection *c)
     return NULL;
 }
 
-static Error *row_options(Arena *a, const CollectionRow *row, Collection *c)
+static Error *row_options(Arena *a, const CollectionRow *row, Str key, Collection *c)
 {
     Json *options;
     Error *err = json_parse(a, arena_copy(a, row->options), NULL, &options);
     if (err) return err;
     if (c->type == COLLECTION_AUTH) {
+        err = options_open(a, key, options);
+        if (err) return err;
         c->options = auth_options_default(a);
         err = auth_options_merge(a, c->options, options);
         if (err) return err;
@@ -354,7 +362,7 @@ static Error *row_options(Arena *a, const CollectionRow *row, Collection *c)
     return NULL;
 }
 
-Error *collection_from_row(Arena *a, const CollectionRow *row, Collection **out)
+Error *collection_from_row(Arena *a, const CollectionRow *row, Str key, Collection **out)
 {
     Collection *c = arena_new(a, Collection, 1);
     c->id = arena_copy(a, row->id);
@@ -368,8 +376,8 @@ Error *collection_from_row(Arena *a, const CollectionRow *row, Collection **out)
         c->rules[i].text = arena_copy(a, row->rules[i].text);
     }
     Error *err = row_lists(a, row, c);
-    if (!err) err = row_options(a, row, c);
-    if (err) return damaged(a, row, err);
+    if (!err) err = row_options(a, row, key, c);
+    if (err) return error_is_secret_unreadable(err) ? err : damaged(a, row, err);
     for (size_t i = 0; i < c->field_count; i++)
         c->fields[i].index = (int)i;
     fields_compile_patterns(a, c, true);

@@ -201,9 +201,14 @@ typedef void (*SchemaPublishHook)(void *arg, Arena *arena, Schema *schema);
 
 /* Opens the store of a database: on an empty one makes the tables
  * _collections and _params and the system collections of api: collections §2,
- * then loads. `hook` may be NULL. */
-MUST_CHECK Error *schema_store_open(Arena *a, Db *db, SchemaPublishHook hook, void *hook_arg,
-                                    SchemaStore **out);
+ * then loads. `hook` may be NULL.
+ *
+ * With a key (32 bytes; empty = none) the secrets of auth collections, those of
+ * tokens and of sign-in providers, are encrypted in the database (secrets.c);
+ * those that are not yet are encrypted at once. Error 409 with the code
+ * SECRET_UNREADABLE (crypto/crypto.h): encrypted, and no key or another one. */
+MUST_CHECK Error *schema_store_open(Arena *a, Db *db, Str key, SchemaPublishHook hook,
+                                    void *hook_arg, SchemaStore **out);
 void schema_store_close(SchemaStore *store);
 
 /* The present schema, held until the arena is reset. */
@@ -296,6 +301,11 @@ MUST_CHECK Error *schema_preview(SchemaStore *store, Tx *tx, Arena *a, const Sch
  * is there: a row that cannot be read, a system collection or field gone. Not
  * in one transaction with the others above. */
 MUST_CHECK Error *schema_reload(SchemaStore *store, Tx *tx);
+
+/* Writes all secrets of collections anew under another key; either may be empty: in
+ * clear. For a folder without a server: a store that is open goes on with the old
+ * key. Errors as of schema_store_open(). */
+MUST_CHECK Error *schema_reseal(Tx *tx, Str from, Str to);
 
 /* ---- the tables against the definitions ---- */
 

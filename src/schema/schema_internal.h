@@ -62,9 +62,20 @@ typedef struct {
     Rule rules[RULE_DELETE + 1];
 } CollectionRow;
 
-void collection_to_row(Arena *a, const Collection *c, CollectionRow *out);
+/* `key` encrypts the secrets; empty: they stay in clear. */
+MUST_CHECK Error *collection_to_row(Arena *a, const Collection *c, Str key, CollectionRow *out);
 /* Copies everything into `a`. */
-MUST_CHECK Error *collection_from_row(Arena *a, const CollectionRow *row, Collection **out);
+MUST_CHECK Error *collection_from_row(Arena *a, const CollectionRow *row, Str key,
+                                      Collection **out);
+
+/* ---- secrets at rest (secrets.c) ---- */
+
+/* In place: every secret text becomes {"sealed": "…"}, and back. Opening leaves
+ * what is in clear as it is. */
+MUST_CHECK Error *options_seal(Arena *a, Str key, Json *options);
+MUST_CHECK Error *options_open(Arena *a, Str key, Json *options);
+/* True when a secret of this row is in clear. */
+bool row_is_in_clear(Arena *a, const CollectionRow *row);
 
 /* Everything an update leaves to us: derived id, system fields, indexes on the
  * table's name, forced options. */

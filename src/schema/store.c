@@ -11,6 +11,7 @@
  * transaction at a time changes the schema (db_write_alone), so one pending is
  * enough. */
 #include "base/log.h"
+#include "crypto/crypto.h"
 #include "schema/schema_internal.h"
 #include "schema/snapshot.h"
 #include "schema/view_parse.h"
@@ -45,6 +46,7 @@ typedef struct {
 struct SchemaStore {
     Arena *arena;
     Db *db;
+    Str key; /* of the secrets in the database; empty = they are in clear */
     Snapshots *snapshots;
     _Atomic uint64_t version;
     SchemaPublishHook hook;
@@ -61,15 +63,16 @@ static void part_release(Part *part)
 }
 
 /* Errors come back in `a`, as the part's arena does not outlive them. */
-static Error *part_create(Arena *a, const CollectionRow *row, Part **out)
+static Error *part_create(Arena *a, const CollectionRow *row, Str key, Part **out)
 {
     Arena *arena = arena_create("collection", PART_BYTES);
     Part *part = arena_new(arena, Part, 1);
     part->arena = arena;
-    Error *err = collection_from_row(arena, row, &part->collection);
+    Error *err = collection_from_row(arena, row, key, &part->collection);
     if (err) {
-        Error *copy = error_status(a, err->status);
-        copy = error_cause(a, copy, "%.*s", STR_ARG(err->cause));
+        Error *copy = error_new(a, err->status, arena_copy(a, err->message));
+        copy->code = err->code;
+        if (err->cause.len) copy = error_cause(a, copy, "%.*s", STR_ARG(err->cause));
         arena_destroy(arena);
         return copy;
     }
@@ -242,13 +245,14 @@ static Error *save_definition(SchemaStore *store, Tx *tx, const Collection *c,
 {
     Arena *a = tx_arena(tx);
     CollectionRow row;
-    collection_to_row(a, c, &row);
+    Error *err = collection_to_row(a, c, store->key, &row);
+    if (err) return err;
     if (old) row.id = old->id;
-    Error *err = write_row(tx, &row, !old);
+    err = write_row(tx, &row, !old);
     if (err) return err;
 
     Part *part;
-    err = part_create(a, &row, &part);
+    err = part_create(a, &row, store->key, &part);
     if (err) return err;
     Pending *p = pending_of(store, tx);
     ptrdiff_t at = old ? pending_find(p, old->id) : -1;
@@ -416,7 +420,8 @@ static Rule column_rule(Stmt *stmt, int column)
     return (Rule){.text = stmt_str(stmt, column)};
 }
 
-static Error *load(SchemaStore *store, Tx *tx)
+/* *clear: there is a secret that nobody has encrypted yet. */
+static Error *load(SchemaStore *store, Tx *tx, bool *clear)
 {
     Stmt *stmt;
     Error *err = tx_prepare(tx,
@@ -428,6 +433,7 @@ static Error *load(SchemaStore *store, Tx *tx)
     Pending *p = &store->pending;
     pending_discard(store);
     p->arena = arena_create("pending schema", SCHEMA_BYTES);
+    *clear = false;
     for (;;) {
         bool row;
         err = stmt_step(stmt, &row);
@@ -444,9 +450,10 @@ static Error *load(SchemaStore *store, Tx *tx)
         for (int i = RULE_LIST; i <= RULE_DELETE; i++)
             r.rules[i] = column_rule(stmt, 6 + i);
         Part *part;
-        err = part_create(tx_arena(tx), &r, &part);
+        err = part_create(tx_arena(tx), &r, store->key, &part);
         if (err) return err;
         pending_add(p, part);
+        if (store->key.len && !*clear) *clear = row_is_in_clear(tx_arena(tx), &r);
     }
 }
 
@@ -455,13 +462,15 @@ static Error *load(SchemaStore *store, Tx *tx)
 Error *schema_reload(SchemaStore *store, Tx *tx)
 {
     Arena *a = tx_arena(tx);
-    Error *err = load(store, tx);
+    bool clear;
+    Error *err = load(store, tx, &clear);
     if (!err) {
         const Collection **list;
         collect(a, &store->pending, &list);
         const Schema *after = schema_assemble(a, list, store->pending.count, 0);
         err = schema_check_reloaded(a, present(store)->schema, after);
     }
+    if (!err && clear) err = schema_reseal(tx, store->key, store->key);
     if (err) {
         pending_discard(store);
         return err;
@@ -496,7 +505,8 @@ static Error *refuse_old_layout(Tx *tx)
 typedef struct {
     SchemaStore *store;
     bool found;
-    bool mend; /* another server's views or indexes do not work as they are */
+    bool mend;  /* another server's views or indexes do not work as they are */
+    bool clear; /* secrets are to be encrypted */
 } Opening;
 
 static Error *load_existing(Tx *tx, void *arg)
@@ -508,7 +518,13 @@ static Error *load_existing(Tx *tx, void *arg)
     if (err) return err;
     err = views_mend(tx, true, &o->mend);
     if (err) return err;
-    return load(o->store, tx);
+    return load(o->store, tx, &o->clear);
+}
+
+static Error *seal_existing(Tx *tx, void *arg)
+{
+    const SchemaStore *store = arg;
+    return schema_reseal(tx, store->key, store->key);
 }
 
 static Error *mend_existing(Tx *tx, void *arg)
@@ -523,18 +539,27 @@ static Error *create_all(Tx *tx, void *arg)
     return system_create(arg, tx);
 }
 
-Error *schema_store_open(Arena *a, Db *db, SchemaPublishHook hook, void *hook_arg,
+Error *schema_store_open(Arena *a, Db *db, Str key, SchemaPublishHook hook, void *hook_arg,
                          SchemaStore **out)
 {
+    assert(key.len == 0 || key.len == SECRET_KEY_BYTES);
     Arena *arena = arena_create("schema store", 1 << 20);
     SchemaStore *store = arena_new(arena, SchemaStore, 1);
-    *store = (SchemaStore){.arena = arena, .db = db, .hook = hook, .hook_arg = hook_arg};
+    *store = (SchemaStore){.arena = arena,
+                           .db = db,
+                           .key = arena_copy(arena, key),
+                           .hook = hook,
+                           .hook_arg = hook_arg};
     store->snapshots = snapshots_create(published_destroy);
 
     Opening opening = {.store = store};
     Error *err = db_read_slow(db, a, 60000, load_existing, &opening);
     if (!err && opening.mend && !db_is_read_only(db))
         err = db_write_alone(db, a, 0, mend_existing, NULL);
+    if (!err && opening.clear && !db_is_read_only(db)) {
+        err = db_write_alone(db, a, 0, seal_existing, store);
+        if (!err) err = db_forget(db, a);
+    }
     if (!err && opening.found)
         publish(store);
     else if (!err)

@@ -78,6 +78,9 @@ MUST_CHECK Error *settings_preview(SettingsStore *store, Arena *a, const Json *p
  * anew, and publishes what changed after commit. Error 400 when the settings are
  * gone or do not hold. */
 MUST_CHECK Error *settings_reload(SettingsStore *store, Tx *tx);
+/* Writes them anew under another key; either may be empty: in clear. For a folder
+ * without a server: a store that is open goes on with the old key. */
+MUST_CHECK Error *settings_reseal(Tx *tx, Str from, Str to);
 /* Rate-limit labels "old:tag" become "new:tag": for a collection that is being
  * renamed in `tx`. */
 MUST_CHECK Error *settings_rename_collection(SettingsStore *store, Tx *tx, Str old_name,

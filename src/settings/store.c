@@ -102,17 +102,6 @@ static bool parse_document(Arena *a, Str text, Json **out)
     return !json_parse(a, text, NULL, out) && (*out)->type == JSON_OBJECT;
 }
 
-static Error *unreadable(Arena *a, Str key)
-{
-    return error_new(a, 409,
-                     key.len ? S("The stored settings cannot be decrypted: the key in the variable "
-                                 "that --encryption-env names is another one than they were saved "
-                                 "with.")
-                             : S("The stored settings are encrypted. Name the environment variable "
-                                 "that holds their key: --encryption-env NAME (PocketBase's "
-                                 "--encryptionEnv)."));
-}
-
 static Error *load_work(Tx *tx, void *arg)
 {
     Loading *l = arg;
@@ -129,16 +118,24 @@ static Error *load_work(Tx *tx, void *arg)
     l->is_sealed = !parse_document(a, text, &stored);
     if (l->is_sealed &&
         (!l->key.len || !secret_open(a, l->key, text, &text) || !parse_document(a, text, &stored)))
-        return unreadable(a, l->key);
+        return secret_unreadable(a, l->key, "The stored settings");
     l->json = settings_defaults(a);
     return options_merge(a, l->json, settings_shape(a), stored);
+}
+
+/* What stood in clear is sealed and overwritten. */
+static Error *seal_document(Tx *tx, Str key, const Json *json)
+{
+    Error *err = tx_erase(tx);
+    return err ? err : write_document(tx, key, json);
 }
 
 /* The defaults into an empty table; what is in clear, sealed. */
 static Error *settle_work(Tx *tx, void *arg)
 {
     Loading *l = arg;
-    if (!l->json) l->json = settings_defaults(tx_arena(tx));
+    if (l->json) return seal_document(tx, l->key, l->json);
+    l->json = settings_defaults(tx_arena(tx));
     return write_document(tx, l->key, l->json);
 }
 
@@ -148,7 +145,9 @@ Error *settings_store_open(Arena *a, Db *db, Str key, SettingsStore **out)
     Loading loading = {.key = key};
     Error *err = db_read(db, a, load_work, &loading);
     bool to_seal = key.len && !loading.is_sealed && !db_is_read_only(db);
+    bool seals = loading.json && to_seal;
     if (!err && (!loading.json || to_seal)) err = db_write(db, a, settle_work, &loading);
+    if (!err && seals) err = db_forget(db, a);
     if (err) return err;
 
     Arena *arena = arena_create("settings store", 1 << 20);
@@ -213,9 +212,18 @@ Error *settings_reload(SettingsStore *store, Tx *tx)
     if (json_equal(loading.json, present(store)->json)) return NULL;
     err = settings_check(a, loading.json);
     if (err) return error_new(a, 400, S("the settings do not hold"));
-    if (store->key.len && !loading.is_sealed) return replace(store, tx, loading.json);
+    if (store->key.len && !loading.is_sealed) err = seal_document(tx, store->key, loading.json);
+    if (err) return err;
     publish_later(store, tx, loading.json);
     return NULL;
+}
+
+Error *settings_reseal(Tx *tx, Str from, Str to)
+{
+    Loading loading = {.key = from};
+    Error *err = load_work(tx, &loading);
+    if (err || !loading.json) return err;
+    return seal_document(tx, to, loading.json);
 }
 
 /* The present document with `patch` on it, as it would be saved. */

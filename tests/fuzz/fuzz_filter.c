@@ -93,7 +93,7 @@ static World *world_make(void)
     DbConfig config = db_config_default(str_from(dir));
     config.loop_count = 1;
     must(db_open(a, &config, &w->db));
-    must(schema_store_open(a, w->db, query_compile_schema, NULL, &w->store));
+    must(schema_store_open(a, w->db, S(""), query_compile_schema, NULL, &w->store));
     for (size_t i = 0; i < COUNT(QUERY_COLLECTIONS); i++)
         must(db_write_alone(w->db, a, 0, make_collection, &(Making){w, i}));
     must(db_write(w->db, a, make_records, NULL));

@@ -61,7 +61,7 @@ static void make_world(void)
     if (!mkdtemp(dir)) abort();
     DbConfig config = db_config_default(str_from(dir));
     must(db_open(a, &config, &world.db));
-    must(schema_store_open(a, world.db, NULL, NULL, &world.store));
+    must(schema_store_open(a, world.db, S(""), NULL, NULL, &world.store));
     must(db_write_alone(world.db, a, 0, make_posts, world.store));
     (void)atexit(remove_world);
 }

@@ -131,8 +131,9 @@ void checkpoint_restart_if_due(Db *db)
     if (rc == SQLITE_OK) atomic_store_explicit(&db->wal_pages, 0, memory_order_relaxed);
 }
 
-void checkpoint_at_close(Db *db)
+void checkpoint_empty(Db *db)
 {
     if (atomic_load(&db->stopped) != DB_ERROR_NONE) return;
-    (void)checkpoint(db, db->writer.conn, SQLITE_CHECKPOINT_TRUNCATE); /* logs; the WAL stays */
+    if (checkpoint(db, db->writer.conn, SQLITE_CHECKPOINT_TRUNCATE) == SQLITE_OK)
+        atomic_store_explicit(&db->wal_pages, 0, memory_order_relaxed); /* else the WAL stays */
 }

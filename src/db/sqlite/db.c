@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SLOW_QUEUE_MAX 1024
@@ -159,7 +160,7 @@ void db_close(Db *db)
     if (db->slow) workers_destroy(db->slow);
     checkpointer_stop(db);
     readers_close(db);
-    if (db->writer.conn) checkpoint_at_close(db);
+    if (db->writer.conn) checkpoint_empty(db);
     db_conn_close(db->writer.conn);
     if (db->lock_fd >= 0) (void)close(db->lock_fd); /* lifts the lock */
 
@@ -201,4 +202,18 @@ const SqlDialect *db_dialect(const Db *db)
 bool db_is_read_only(const Db *db)
 {
     return db->config.read_only;
+}
+
+Error *db_forget(Db *db, Arena *a)
+{
+    struct stat st;
+    Error *err = NULL;
+    bool small = stat(arena_cstr(a, db->path), &st) == 0 && st.st_size <= DB_FORGET_BYTES;
+    if (small) err = db_vacuum(db, a, (DbPatience){0});
+    if (!small || err)
+        log_warn("db",
+                 "what was in clear may still be in free pages of the file until it is written "
+                 "anew: VACUUM, in the SQL console",
+                 LOG_STR("file", db->path), LOG_STR("reason", err ? err->cause : S("its size")));
+    return db_empty_wal(db, a);
 }

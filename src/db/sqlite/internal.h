@@ -106,6 +106,7 @@ struct Conn {
     uint64_t deadline_ns; /* set at the first look at the clock; 0 = not yet */
     uint32_t looks;
     bool timed_out;
+    bool erases;           /* secure_delete is on: tx_erase() */
     uint64_t resident_max; /* of the process in pages, beyond which a work ends; 0 = none */
 
     SlowEntry slow[SLOW_SLOTS];
@@ -228,7 +229,7 @@ void checkpointer_stop(Db *db);
 void checkpointer_wake_if_due(Db *db);
 /* By the writer between two transactions, when the WAL got long. */
 void checkpoint_restart_if_due(Db *db);
-void checkpoint_at_close(Db *db);
+void checkpoint_empty(Db *db); /* by the writer, or when it has ended */
 
 /* ---- the database ---- */
 

@@ -166,6 +166,13 @@ Error *tx_exec(Tx *tx, Str sql)
     return NULL;
 }
 
+Error *tx_erase(Tx *tx)
+{
+    assert(tx->write);
+    tx->conn->erases = true; /* job_unlimit() ends it */
+    return tx_exec(tx, S("PRAGMA secure_delete=ON"));
+}
+
 /* ---- hooks ---- */
 
 static void hook_add(Tx *tx, HookList *list, void (*fn)(void *arg), void *arg)

@@ -42,7 +42,7 @@ struct WriteJob {
     void *arg;
     uint32_t timeout_ms, others_ms;
     bool alone;
-    bool vacuum; /* instead of a work; then also alone */
+    bool vacuum, empty_wal; /* instead of a work; then also alone */
     int reruns;
 
     Error *err;
@@ -138,6 +138,8 @@ static void job_unlimit(Conn *c)
 {
     conn_limit(c, 0);
     c->others_ns = 0;
+    if (c->erases) (void)sqlite3_exec(c->raw, "PRAGMA secure_delete=OFF", NULL, NULL, NULL);
+    c->erases = false; /* had it failed, deletes would be slower, no more */
 }
 
 /* Keeps or undoes what the work changed. */
@@ -263,6 +265,14 @@ static void vacuum_run(Db *db, JobList *list)
     finish(db, &done);
 }
 
+static void empty_wal_run(Db *db, JobList *list)
+{
+    JobList done = {0};
+    list_push(&done, list_pop(list));
+    checkpoint_empty(db);
+    finish(db, &done);
+}
+
 /* One transaction over the front of `list`: up to the next work that wants to be
  * alone, or that one. Takes off what it finished. */
 static void batch_run(Db *db, JobList *list)
@@ -274,6 +284,10 @@ static void batch_run(Db *db, JobList *list)
     }
     if (list->first->vacuum) {
         vacuum_run(db, list);
+        return;
+    }
+    if (list->first->empty_wal) {
+        empty_wal_run(db, list);
         return;
     }
     int rc = conn_control(c, CONTROL_BEGIN_IMMEDIATE);
@@ -480,5 +494,11 @@ Error *db_vacuum(Db *db, Arena *a, DbPatience patience)
                     .others_ms = patience.others_ms,
                     .alone = true,
                     .vacuum = true};
+    return submit(db, &job);
+}
+
+Error *db_empty_wal(Db *db, Arena *a)
+{
+    WriteJob job = {.arena = a, .alone = true, .empty_wal = true};
     return submit(db, &job);
 }

@@ -366,6 +366,48 @@ static void the_wal_does_not_grow_for_ever(void **state)
     check_str("rows", db_one(t, S("SELECT count(*) FROM a")), "300");
 }
 
+/* Secrets that stood in clear: neither the file nor the log of latest writes has
+ * them any more, short or over pages of their own. */
+static Error *erase_work(Tx *tx, void *arg)
+{
+    Error *err = *(bool *)arg ? tx_erase(tx) : NULL;
+    return err ? err : tx_exec(tx, S("UPDATE a SET v = 'sealed'"));
+}
+
+static bool file_has(TestDb *t, const char *name, const char *text)
+{
+    FILE *f =
+        fopen(arena_cstr(t->arena, str_printf(t->arena, "%.*s/%s", STR_ARG(t->dir), name)), "rb");
+    if (!f) return false;
+    char *bytes = arena_bytes(t->arena, 1 << 20);
+    size_t len = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    return str_find(str_make(bytes, len), str_from(text)) >= 0;
+}
+
+static void what_is_erased_is_in_no_file(void **state)
+{
+    TestDb *t = *state;
+    for (int erase = 0; erase < 2; erase++) {
+        bool on = erase == 1;
+        check_ok("schema", db_exec(t, S("DROP TABLE IF EXISTS a; CREATE TABLE a (v TEXT);"
+                                        "INSERT INTO a VALUES ('geheim-kurz-und-gut'), "
+                                        "(printf('%.9000cgeheim-lang', 'x'))")));
+        check_ok("in the file", db_empty_wal(t->db, t->arena));
+        check_bool("short", file_has(t, "data.db", "geheim-kurz"), true);
+        check_bool("long", file_has(t, "data.db", "geheim-lang"), true);
+        check_ok("replaced", db_write_alone(t->db, t->arena, 0, erase_work, &on));
+        check_ok("emptied", db_empty_wal(t->db, t->arena));
+        check_bool("log", file_has(t, "data.db-wal", "geheim"), false);
+        check_bool(on ? "erased" : "only let go of", file_has(t, "data.db", "geheim"), !on);
+        check_ok("anew", db_forget(t->db, t->arena));
+        check_bool("forgotten, however long ago it was written", file_has(t, "data.db", "geheim"),
+                   false);
+    }
+    check_str("later works do not erase", db_one(t, S("PRAGMA secure_delete")), "0");
+    check_int("empty", db_stats(t->db).wal_pages, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +419,7 @@ int main(void)
         test_with_db(a_write_inside_of_a_write_is_refused),
         test_with_db(a_full_queue_is_refused),
         test_with_db(the_wal_does_not_grow_for_ever),
+        test_with_db(what_is_erased_is_in_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,8 +58,8 @@ int query_setup(void **state)
     t->base->db->config.read_budget_us = 20000000; /* nothing is run twice */
     test_db_open(t->base->db);
     t->arena = a;
-    check_ok("store",
-             schema_store_open(a, t->base->db->db, query_compile_schema, NULL, &t->base->store));
+    check_ok("store", schema_store_open(a, t->base->db->db, S(""), query_compile_schema, NULL,
+                                        &t->base->store));
     for (size_t i = 0; i < COUNT(QUERY_COLLECTIONS); i++) {
         Error *err = test_save(t->base, QUERY_COLLECTIONS[i].target, QUERY_COLLECTIONS[i].json);
         for (; err; err = err->next)

@@ -76,7 +76,8 @@ static inline int fixture_setup(void **state)
     config.loop_count = FIXTURE_LOOPS;
     check_ok("crypto", crypto_init(a));
     check_ok("db", db_open(a, &config, &f->app.db));
-    check_ok("schema", schema_store_open(a, f->app.db, query_compile_schema, NULL, &f->app.schema));
+    check_ok("schema",
+             schema_store_open(a, f->app.db, S(""), query_compile_schema, NULL, &f->app.schema));
     check_ok("settings", settings_store_open(a, f->app.db, S(""), &f->app.settings));
     check_ok("workers", workers_create(a, "work", 2, 64, &f->app.workers));
     check_ok("storage", storage_open(a, str_concat(a, f->dir, S("/storage")), f->app.workers,

@@ -26,7 +26,7 @@ static inline int schema_setup(void **state)
     t->arena = a;
     t->db = test_db_new(a);
     test_db_open(t->db);
-    check_ok("store", schema_store_open(a, t->db->db, NULL, NULL, &t->store));
+    check_ok("store", schema_store_open(a, t->db->db, S(""), NULL, NULL, &t->store));
     *state = t;
     return 0;
 }

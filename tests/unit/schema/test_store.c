@@ -63,7 +63,7 @@ static void makes_the_system_collections(void **state)
 
     Str secret = arena_copy(t->arena, test_find(t, "users")->auth.tokens[TOKEN_AUTH].secret);
     schema_store_close(t->store);
-    check_ok("reopen", schema_store_open(t->arena, t->db->db, NULL, NULL, &t->store));
+    check_ok("reopen", schema_store_open(t->arena, t->db->db, S(""), NULL, NULL, &t->store));
     check_system(t);
     check_str("secret kept", test_find(t, "users")->auth.tokens[TOKEN_AUTH].secret,
               arena_cstr(t->arena, secret));
@@ -81,7 +81,8 @@ static void publishes_after_commit(void **state)
     TestSchema *t = *state;
     schema_store_close(t->store);
     int hooks = 0;
-    check_ok("reopen", schema_store_open(t->arena, t->db->db, count_hook, &hooks, &t->store));
+    check_ok("reopen",
+             schema_store_open(t->arena, t->db->db, S(""), count_hook, &hooks, &t->store));
     check_int("at start", hooks, 1);
 
     uint64_t version = schema_version(t->store);

@@ -148,7 +148,7 @@ static void checks_new_collections(void **state)
         Error *err = db_exec(t->db, S("DROP TABLE x; DELETE FROM _collections WHERE name = 'x'"));
         check_ok("drop", err);
         schema_store_close(t->store);
-        check_ok("reopen", schema_store_open(t->arena, t->db->db, NULL, NULL, &t->store));
+        check_ok("reopen", schema_store_open(t->arena, t->db->db, S(""), NULL, NULL, &t->store));
     }
 }
 

@@ -171,7 +171,7 @@ static void mends(void **state)
     exec(t, "DROP VIEW v; CREATE VIEW `v` AS SELECT * FROM (select id, \"a\" as lit, title from "
             "posts where n < \"z\"); CREATE VIEW w AS SELECT lit, \"b\" AS m FROM v");
     schema_store_close(t->store);
-    check_ok("reopen", schema_store_open(t->arena, t->db->db, NULL, NULL, &t->store));
+    check_ok("reopen", schema_store_open(t->arena, t->db->db, S(""), NULL, NULL, &t->store));
     query_is(t, "SELECT lit || m FROM w", "ab");
 }
 

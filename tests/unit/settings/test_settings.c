@@ -16,7 +16,7 @@ static int setup(void **state)
     t->arena = a;
     t->db = test_db_new(a);
     test_db_open(t->db);
-    check_ok("schema", schema_store_open(a, t->db->db, NULL, NULL, &t->schema));
+    check_ok("schema", schema_store_open(a, t->db->db, S(""), NULL, NULL, &t->schema));
     check_ok("settings", settings_store_open(a, t->db->db, S(""), &t->settings));
     *state = t;
     return 0;
@@ -166,14 +166,47 @@ static void encrypts_with_a_key(void **state)
     check_str("secret", json_str(json_get(smtp, S("password")), S("")), "geheim");
 }
 
+typedef struct {
+    Str from, to;
+} Keys;
+
+static Error *reseal_work(Tx *tx, void *arg)
+{
+    const Keys *keys = arg;
+    return settings_reseal(tx, keys->from, keys->to);
+}
+
+static void changes_its_key(void **state)
+{
+    TestSettings *t = *state;
+    const Str first = S("0123456789abcdef0123456789abcdef");
+    const Str second = S("fedcba9876543210fedcba9876543210");
+    check_ok("patch", patch(t, "{\"smtp\":{\"password\":\"geheim\"}}"));
+    const Keys steps[] = {{S(""), first}, {first, second}, {second, S("")}};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        Keys keys = steps[i];
+        check_ok("reseal", db_write_alone(t->db->db, t->arena, 0, reseal_work, &keys));
+        check_str("sealed", db_one(t->db, S("SELECT value LIKE '%geheim%' FROM _params")),
+                  keys.to.len ? "0" : "1");
+        settings_store_close(t->settings);
+        check_ok("reopen", settings_store_open(t->arena, t->db->db, keys.to, &t->settings));
+        const Json *smtp = json_get(settings_hold(t->settings, t->arena)->json, S("smtp"));
+        check_str("secret", json_str(json_get(smtp, S("password")), S("")), "geheim");
+    }
+}
+
 #define with_settings(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_settings(starts_with_defaults),       with_settings(merges_and_keeps_secrets),
-        with_settings(refuses_without_change),     with_settings(renames_rate_limit_labels),
-        with_settings(refuses_encrypted_settings), with_settings(encrypts_with_a_key),
+        with_settings(starts_with_defaults),
+        with_settings(merges_and_keeps_secrets),
+        with_settings(refuses_without_change),
+        with_settings(renames_rate_limit_labels),
+        with_settings(refuses_encrypted_settings),
+        with_settings(encrypts_with_a_key),
+        with_settings(changes_its_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
