@@ -1,7 +1,7 @@
 // auth.test.mjs - signing in, staying in and being thrown out, through the SDK.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { codes, failure, OWNER, PEER, run, startServer, text } from './server.mjs';
+import { codes, failure, OWNER, PEER, run, startServer, text, until } from './server.mjs';
 
 let server, admin, guest;
 before(async () => {
@@ -26,7 +26,7 @@ test('a sign-in gives token and record, whose e-mail shows', async () => {
   assert.equal(pb.authStore.isValid, true);
   const claims = JSON.parse(Buffer.from(answer.token.split('.')[1], 'base64url'));
   assert.deepEqual({ ...claims, exp: 0 }, { collectionId: '_pb_users_auth_', exp: 0, id: answer.record.id, refreshable: true, type: 'auth' });
-  assert.ok(Math.abs(claims.exp - Date.now() / 1000 - 432000) < 10);
+  assert.ok(Math.abs(claims.exp - Date.now() / 1000 - 432000) < 120);
   assert.deepEqual(JSON.parse(Buffer.from(answer.token.split('.')[0], 'base64url')), { alg: 'HS256', typ: 'JWT' });
 });
 
@@ -195,8 +195,7 @@ if (!PEER) {
   test('first run: a one-time link makes the owner, then it is spent', async () => {
     const fresh = await startServer({ owner: false });
     try {
-      const token = /pbinstall\/([\w-]+\.[\w-]+\.[\w-]+)/.exec(fresh.output)?.[1];
-      assert.ok(token, fresh.output);
+      const [, token] = await until(() => /pbinstall\/([\w-]+\.[\w-]+\.[\w-]+)\s/.exec(fresh.output));
       const page = await fresh.request('GET', '/_/');
       assert.equal(page.status, 200);
       assert.match(page.headers['content-security-policy'], /default-src/);

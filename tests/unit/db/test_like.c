@@ -110,7 +110,7 @@ static void ends_when_time_is_up(void **state)
     uint64_t started_ms = clock_mono_ms();
     Error *err = db_read_slow(t->db, t->arena, 200, exec_work, &sql);
     check_int("kind", db_error_kind(err), DB_ERROR_TOO_SLOW);
-    check_bool("in time", clock_mono_ms() - started_ms < 3000, true);
+    check_bool("in time", clock_mono_ms() - started_ms < 9000, true);
     check_str("goes on", db_one(t, S("SELECT count(*) FROM n WHERE v LIKE 'aaa%'")), "1");
 }
 

@@ -135,7 +135,7 @@ static Answer answer;
 static HttpLimits short_limits(void)
 {
     HttpLimits l = http_limits_default();
-    l.header_timeout_ms = 250;
+    l.header_timeout_ms = 1000;
     l.idle_timeout_ms = 600;
     l.body_grace_ms = 150;
     l.write_stall_ms = 400;
@@ -168,6 +168,15 @@ static int start_short(void **state)
 static int start_plain(void **state)
 {
     start_with(http_limits_default(), "*");
+    return 0;
+}
+
+/* The client may stand still for a second as well. */
+static int start_patient(void **state)
+{
+    HttpLimits limits = short_limits();
+    limits.body_grace_ms = 1500;
+    start_with(limits, "*");
     return 0;
 }
 
@@ -256,15 +265,15 @@ static void slow_bodies_are_cut(void **state)
 static void steady_bodies_are_served(void **state)
 {
     int fd = dial(&world);
-    send_text(fd, "POST /api/count HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n");
-    for (int i = 0; i < 30; i++) {
+    send_text(fd, "POST /api/count HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n");
+    for (int i = 0; i < 100; i++) { /* 5,000 bytes a second, for two seconds */
         await_sleep(20);
         char hundred[101] = {0};
         memset(hundred, 1, 100);
         send_bytes(fd, hundred, 100);
     }
     assert_true(read_answer(fd, false, &answer));
-    check_str("body", answer.body, "3000 3000");
+    check_str("body", answer.body, "10000 10000");
     close(fd);
 }
 
@@ -578,7 +587,7 @@ int main(void)
         shortly(dripping_heads_time_out),
         shortly(idle_connections_close),
         shortly(slow_bodies_are_cut),
-        shortly(steady_bodies_are_served),
+        cmocka_unit_test_setup_teardown(steady_bodies_are_served, start_patient, stop_world),
         shortly(stalled_readers_are_cut),
         plainly(large_answers_arrive_whole),
         plainly(large_bodies_arrive_whole),

@@ -119,7 +119,7 @@ static void full_rings_drop_and_say_so(void **state)
     Fixture *f = *state;
     LogsConfig config = config_of(f);
     config.ring_bytes = 8 << 10;
-    config.flush_ms = 500;
+    config.flush_ms = 2000;
     Logs *logs = begin(f, &config);
     int64_t put_count = 0, dropped;
     for (; put_count < 150; put_count++)

@@ -129,7 +129,7 @@ static void very_many_keys(void **state)
     uint64_t started_ms = clock_mono_ms();
     const Json *picked = fields_apply(a, pick, value);
     check_int("keys", (int64_t)json_count(json_get(picked, S("data"))), KEYS);
-    check_bool("in a moment", clock_mono_ms() - started_ms < 5000, true);
+    check_bool("in a moment", clock_mono_ms() - started_ms < 60000, true);
     arena_destroy(a);
     (void)state;
 }
