@@ -8,7 +8,7 @@
 // CROFT names the binary. With PEER=<a PocketBase binary> the same tests run against PocketBase,
 // to tell a wrong test from a wrong server.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -58,10 +58,15 @@ export async function until(what, ms = 60000, step = 20) {
   }
 }
 
-/** Whether a process still has something open; one that nobody waits for has not. */
+const read = (path) => { try { return readFileSync(path, 'utf8'); } catch { return ''; } };
+
+/**
+ * Whether a process still has something open: a thread of it that has not ended. The first one may
+ * have while another waits for the disk.
+ */
 export function runs(pid) {
   try {
-    return !/^[ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1));
+    return readdirSync(`/proc/${pid}/task`).some((thread) => /^[^ZX]/.test(read(`/proc/${pid}/task/${thread}/stat`).split(') ').at(-1)));
   } catch {
     return false;
   }
@@ -69,12 +74,8 @@ export function runs(pid) {
 
 /** The children of a process: [{pid, name}]; none when it is gone. */
 export function children(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean)
-      .map((child) => ({ pid: Number(child), name: readFileSync(`/proc/${child}/comm`, 'utf8').trim() }));
-  } catch {
-    return [];
-  }
+  return read(`/proc/${pid}/task/${pid}/children`).trim().split(/\s+/).filter(Boolean)
+    .map((child) => ({ pid: Number(child), name: read(`/proc/${child}/comm`).trim() })).filter(({ name }) => name);
 }
 
 /** Runs croft to its end: {status, stdout, stderr}. */
