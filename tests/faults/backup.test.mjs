@@ -52,7 +52,7 @@ function checkLedger(data) {
   return rows.length;
 }
 
-test('a backup under load is of one moment, row by row and file by file', { timeout: 300e3 }, async () => {
+test('a backup under load is of one moment, row by row and file by file', { timeout: 900e3 }, async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'croft-drill-'));
   const server = await startServer();
   const admin = await server.admin();
@@ -78,7 +78,7 @@ test('a backup under load is of one moment, row by row and file by file', { time
   rmSync(scratch, { recursive: true });
 });
 
-test(`kill -9 while a backup is made or put back, ${ROUNDS} rounds: old or new, whole`, { timeout: 300e3 }, async () => {
+test(`kill -9 while a backup is made or put back, ${ROUNDS} rounds: old or new, whole`, { timeout: 900e3 }, async () => {
   const random = seeded('backup');
   const dir = mkdtempSync(join(tmpdir(), 'croft-restore-'));
   let server = await startServer({ dir });
