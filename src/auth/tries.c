@@ -129,7 +129,7 @@ Error *try_begin(Req *req, const Collection *c, Str identity, Try *try)
 {
     Context *cx = req_context(req);
     Auth *auth = cx->app->auth;
-    try->account = str_printf(req->arena, "%.*s\n%.*s", STR_ARG(c->id), STR_ARG(identity));
+    try->account = str_concat(req->arena, str_concat(req->arena, c->id, S("\n")), identity);
     try->account_hash = account_hash(req->arena, try->account);
     try->ip = cx->real_ip;
     try->result = TRY_UNDECIDED;

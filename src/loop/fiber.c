@@ -131,7 +131,7 @@ static void note_main_stack(Loop *loop)
 
 static char *stack_bottom(const Fiber *f)
 {
-    return (char *)f->mapping + sysconf(_SC_PAGESIZE);
+    return (char *)(uintptr_t)f->context.stack_bottom;
 }
 
 static Fiber *fiber_map(Loop *loop)

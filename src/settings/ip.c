@@ -118,5 +118,6 @@ Str settings_real_ip(const Settings *s, Arena *a, Str peer_ip,
         Str value = header_last(arg, s->proxy_headers[i]);
         if (value.len > 0 && pick(value, s->proxy_use_leftmost_ip, &ip)) return ip_format(a, &ip);
     }
+    if (str_find_char(peer_ip, ':') < 0) return peer_ip; /* IPv4 has one form, and this is it */
     return ip_parse(peer_ip, &ip) ? ip_format(a, &ip) : peer_ip;
 }
