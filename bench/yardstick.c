@@ -5,11 +5,13 @@
  *     GET  /view/<id>        one row of "posts" by primary key, as JSON
  *     GET  /list/<category>  30 rows by an indexed column, sorted by created
  *     POST /create           a JSON body becomes a row, fsynced by group commit
+ *     POST /sign-in          {"identity", "password"} of a superuser: the hash verified
+ *                            on a thread of its own, a signed token beside the record
  *     GET  /hello            30 bytes
  *
  * A libuv loop per core (SO_REUSEPORT), SQLite inline with one prepared
  * statement each, one writer thread with group commit at synchronous=FULL. No
- * sign-in, no rules, no schema, no limits, requests taken on trust: the
+ * callers, no rules, no schema, no limits, requests taken on trust: the
  * database work and the sockets and nothing else (measurements.md, "The
  * yardstick"). Uses Croft's JSON reader and writer, so that what is compared is
  * everything around them.
@@ -17,15 +19,18 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/random.h"
 #include "json/json.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -36,6 +41,7 @@
 typedef struct Worker Worker;
 typedef struct Conn Conn;
 typedef struct Write Write;
+typedef struct SignIn SignIn;
 
 struct Write {
     Conn *conn;
@@ -46,11 +52,20 @@ struct Write {
     char created[DATETIME_LEN];
 };
 
+struct SignIn {
+    Conn *conn;
+    SignIn *next;
+    Str password, key, record; /* key: what tokens of the record are signed with */
+    char hash[crypto_pwhash_STRBYTES];
+    bool ok;
+};
+
 struct Conn {
     uv_tcp_t tcp;
     Worker *worker;
     Arena *arena; /* holds the create request on its way through the writer */
     Write write;
+    SignIn sign_in;
     bool busy, closing;
     size_t used;
     char in[BODY_MAX];
@@ -61,15 +76,20 @@ struct Worker {
     uv_tcp_t listener;
     uv_async_t wake;
     sqlite3 *db;
-    sqlite3_stmt *view, *list;
+    sqlite3_stmt *view, *list, *account;
     Arena *arena;
-    Write *done; /* under lock */
+    Write *done;      /* under lock */
+    uv_poll_t hashed; /* `verified` is to be looked at */
+    int hashed_fd;    /* an eventfd: a uv_async_t may spin */
+    SignIn *verified; /* under lock */
     char shared[BODY_MAX];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queued = PTHREAD_COND_INITIALIZER;
 static Write *queue, **queue_end = &queue;
+static pthread_cond_t to_hash = PTHREAD_COND_INITIALIZER;
+static SignIn *hash_queue, **hash_queue_end = &hash_queue;
 
 static sqlite3 *open_db(const char *path)
 {
@@ -201,6 +221,125 @@ static void serve_create(Conn *conn, Str text)
     pthread_mutex_unlock(&lock);
 }
 
+/* ---- sign-in ---- */
+
+static Str account_column(Conn *conn, int i)
+{
+    sqlite3_stmt *stmt = conn->worker->account;
+    return arena_copy(conn->arena, str_make((const char *)sqlite3_column_text(stmt, i),
+                                            (size_t)sqlite3_column_bytes(stmt, i)));
+}
+
+static void serve_sign_in(Conn *conn, Str text)
+{
+    Arena *a = conn->arena;
+    sqlite3_stmt *stmt = conn->worker->account;
+    Json *body;
+    if (json_parse(a, arena_copy(a, text), NULL, &body)) {
+        conn_close(conn);
+        return;
+    }
+    Str identity = json_str(json_get(body, S("identity")), S(""));
+    sqlite3_bind_text(stmt, 1, identity.ptr, (int)identity.len, SQLITE_STATIC);
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        sqlite3_reset(stmt);
+        conn_close(conn);
+        return;
+    }
+    SignIn *in = &conn->sign_in;
+    *in = (SignIn){.conn = conn,
+                   .password = json_str(json_get(body, S("password")), S("")),
+                   .key = account_column(conn, 1)};
+    Str hash = account_column(conn, 0);
+    memcpy(in->hash, hash.ptr, MIN(hash.len, sizeof(in->hash) - 1));
+    Buf record = buf_new(a, 512);
+    add_column(&record, "{\"collectionName\":\"_superusers\",\"id\":", stmt, 2);
+    add_column(&record, ",\"email\":", stmt, 3);
+    add_column(&record, ",\"created\":", stmt, 4);
+    add_column(&record, ",\"updated\":", stmt, 5);
+    buf_char(&record, '}');
+    in->record = buf_str(&record);
+    sqlite3_reset(stmt);
+
+    conn->busy = true;
+    pthread_mutex_lock(&lock);
+    *hash_queue_end = in;
+    hash_queue_end = &in->next;
+    pthread_mutex_unlock(&lock);
+    pthread_cond_signal(&to_hash);
+}
+
+static void *hasher(void *arg)
+{
+    pthread_setname_np(pthread_self(), "passwords");
+    for (;;) {
+        pthread_mutex_lock(&lock);
+        while (!hash_queue)
+            pthread_cond_wait(&to_hash, &lock);
+        SignIn *in = hash_queue;
+        hash_queue = in->next;
+        if (!hash_queue) hash_queue_end = &hash_queue;
+        pthread_mutex_unlock(&lock);
+
+        in->ok = crypto_pwhash_str_verify(in->hash, in->password.ptr, in->password.len) == 0;
+
+        Worker *w = in->conn->worker;
+        pthread_mutex_lock(&lock);
+        in->next = w->verified;
+        w->verified = in;
+        pthread_mutex_unlock(&lock);
+        eventfd_write(w->hashed_fd, 1);
+    }
+    return NULL;
+}
+
+static void sign_in_answer(SignIn *in)
+{
+    Conn *conn = in->conn;
+    Arena *a = conn->arena;
+    Buf token = buf_new(a, 512);
+    buf_add(&token, S("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
+    buf_add(&token, base64url_encode(a, in->record)); /* as good as claims */
+    uint8_t mac[32];
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, (const uint8_t *)in->key.ptr, in->key.len);
+    crypto_auth_hmacsha256_update(&state, (const uint8_t *)token.ptr, token.len);
+    crypto_auth_hmacsha256_final(&state, mac);
+    buf_char(&token, '.');
+    buf_add(&token, base64url_encode(a, str_make((const char *)mac, sizeof(mac))));
+
+    Buf out = buf_new(a, 1024);
+    buf_add(&out, S("{\"record\":"));
+    buf_add(&out, in->record);
+    buf_add(&out, S(",\"token\":"));
+    json_write_string(&out, buf_str(&token));
+    buf_char(&out, '}');
+    conn->busy = false;
+    if (in->ok)
+        respond(conn, buf_str(&out));
+    else
+        conn->closing = true;
+    arena_reset(a);
+    if (conn->closing) conn_close(conn);
+}
+
+static void on_hashed(uv_poll_t *poll, int status, int events)
+{
+    Worker *w = poll->data;
+    eventfd_t count;
+    eventfd_read(w->hashed_fd, &count);
+    pthread_mutex_lock(&lock);
+    SignIn *verified = w->verified;
+    w->verified = NULL;
+    pthread_mutex_unlock(&lock);
+    for (SignIn *next; verified; verified = next) {
+        next = verified->next;
+        sign_in_answer(verified);
+    }
+}
+
+/* ---- */
+
 static void serve(Conn *conn, Str target, Str body)
 {
     if (str_starts(target, S("/view/")))
@@ -209,6 +348,8 @@ static void serve(Conn *conn, Str target, Str body)
         serve_rows(conn, conn->worker->list, str_from_pos(target, 6));
     else if (str_eq(target, S("/create")))
         serve_create(conn, body);
+    else if (str_eq(target, S("/sign-in")))
+        serve_sign_in(conn, body);
     else
         respond(conn, S("{\"message\":\"hello, world\"}"));
 }
@@ -384,6 +525,8 @@ int main(int argc, char **argv)
     sqlite3_initialize();
     int loops = (int)strtol(argv[3], NULL, 10), port = (int)strtol(argv[2], NULL, 10);
     pthread_t thread;
+    if (sodium_init() < 0) return 1;
+    pthread_create(&thread, NULL, hasher, NULL);
     for (int i = 0; i < loops; i++) {
         Worker *w = calloc(1, sizeof *w);
         uv_loop_init(&w->loop);
@@ -395,6 +538,12 @@ int main(int argc, char **argv)
         w->view = prepare(w->db, "SELECT " COLUMNS " FROM posts WHERE id = ?1");
         w->list = prepare(w->db, "SELECT " COLUMNS " FROM posts WHERE category = ?1 "
                                  "ORDER BY created LIMIT 30");
+        w->account = prepare(w->db, "SELECT password, tokenKey, id, email, created, updated "
+                                    "FROM _superusers WHERE email = ?1");
+        w->hashed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        uv_poll_init(&w->loop, &w->hashed, w->hashed_fd);
+        w->hashed.data = w;
+        uv_poll_start(&w->hashed, UV_READABLE, on_hashed);
         worker_listen(w, port);
         pthread_create(&thread, NULL, run_worker, w);
     }
