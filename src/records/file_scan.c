@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "records/records_internal.h"
 
-#define PAGE_ROWS     200
 #define SCRATCH_BYTES ((size_t)32 << 20)
 
 typedef struct {
@@ -19,34 +18,12 @@ typedef struct {
     StrList names;                /* what its row names */
     bool entered;
     Str after; /* last id of the page before */
-    Record **page;
-    size_t page_count;
+    FileRows page;
 } Scan;
 
 static Arena *scratch(Arena *a)
 {
     return arena_within(a, "file scan", SCRATCH_BYTES);
-}
-
-static StrList names_of(Arena *a, const Record *r)
-{
-    StrList all = {0};
-    for (size_t i = 0; i < r->collection->field_count; i++) {
-        const Field *f = &r->collection->fields[i];
-        if (f->type == FIELD_FILE) all = list_join(a, all, value_to_list(a, f, &r->values[i]));
-    }
-    return all;
-}
-
-static Error *names_work(Tx *tx, void *arg)
-{
-    Scan *s = arg;
-    Record *r;
-    s->names = (StrList){0};
-    Error *err = record_find(tx, s->c, s->record_id, &r);
-    if (err) return err->status == 404 ? NULL : err;
-    s->names = names_of(s->folder, r);
-    return NULL;
 }
 
 static Error *enter_folder(Scan *s, Str collection_id, Str record_id)
@@ -60,7 +37,7 @@ static Error *enter_folder(Scan *s, Str collection_id, Str record_id)
     s->c = schema_find_id(s->schema, collection_id);
     s->names = (StrList){0};
     if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
-    return db_read(s->app->db, s->folder, names_work, s);
+    return file_row_names(s->app->db, s->folder, s->c, s->record_id, &s->names);
 }
 
 /* Without a row, and not of an upload that may still be under way, nor of
@@ -69,9 +46,9 @@ static Error *is_orphan(Scan *s, Str name, bool *orphan)
 {
     BlobInfo info;
     *orphan = false;
-    Str key = str_printf(s->folder, "%.*s/%.*s/%.*s", STR_ARG(s->collection_id),
-                         STR_ARG(s->record_id), STR_ARG(name));
     arena_reset(s->blob);
+    Str key = str_printf(s->blob, "%.*s/%.*s/%.*s", STR_ARG(s->collection_id),
+                         STR_ARG(s->record_id), STR_ARG(name));
     Error *err = storage_stat(s->app->storage, s->blob, key, &info);
     if (err) return err->status == 404 ? NULL : err;
     bool young = info.modified_ms > clock_wall_ms() - ORPHAN_AGE_MS;
@@ -99,26 +76,18 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 
 /* ---- rows ---- */
 
-static Error *page_work(Tx *tx, void *arg)
+static Error *check_row(Scan *s, const FileRow *row)
 {
-    Scan *s = arg;
-    s->page = arena_new(tx_arena(tx), Record *, PAGE_ROWS);
-    return records_page(tx, s->c, s->after, PAGE_ROWS, s->page, &s->page_count);
-}
-
-static Error *check_row(Scan *s, Arena *a, const Record *r)
-{
-    StrList names = names_of(a, r);
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < row->names.count; i++) {
         BlobInfo info;
         arena_reset(s->blob);
-        Str key = file_key(a, s->c, record_id(r), names.items[i]);
+        Str key = file_key(s->blob, s->c, row->id, row->names.items[i]);
         Error *err = storage_stat(s->app->storage, s->blob, key, &info);
         if (err && err->status != 404) return err;
         FileSeen seen = {.collection = s->c,
                          .collection_id = s->c->id,
-                         .record_id = record_id(r),
-                         .name = names.items[i],
+                         .record_id = row->id,
+                         .name = row->names.items[i],
                          .is_missing = true};
         if (err) err = s->scan->blob(s->scan->arg, &seen);
         if (err) return err;
@@ -131,12 +100,12 @@ static Error *check_rows(Scan *s)
     s->after = S("");
     for (size_t round = 0;; round++) {
         Arena *a = s->pages[round % 2]; /* `after` is in the other one */
-        arena_reset(a);
-        Error *err = db_read(s->app->db, a, page_work, s);
-        for (size_t i = 0; !err && i < s->page_count; i++)
-            err = check_row(s, a, s->page[i]);
-        if (err || s->page_count < PAGE_ROWS) return err;
-        s->after = record_id(s->page[s->page_count - 1]);
+        Error *err = file_rows_page(s->app->db, a, s->c, s->after, &s->page);
+        if (err) return err;
+        for (size_t i = 0; !err && i < s->page.count; i++)
+            err = check_row(s, &s->page.items[i]);
+        if (err || !s->page.more) return err;
+        s->after = s->page.items[s->page.count - 1].id;
     }
 }
 

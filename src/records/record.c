@@ -37,15 +37,18 @@ DbValue row_value(Stmt *stmt, int column)
     return v;
 }
 
+DbValue row_copy(Arena *a, Stmt *stmt, int column)
+{
+    DbValue v = row_value(stmt, column);
+    if (v.type == DB_TEXT || v.type == DB_BLOB) v.text = arena_copy(a, v.text);
+    return v;
+}
+
 Record *record_read(Arena *a, const Collection *c, Stmt *stmt)
 {
     Record *r = record_alloc(a, c);
-    for (size_t i = 0; i < c->field_count; i++) {
-        r->values[i] = row_value(stmt, (int)i);
-        if (r->values[i].type == DB_TEXT || r->values[i].type == DB_BLOB) {
-            r->values[i].text = arena_copy(a, r->values[i].text);
-        }
-    }
+    for (size_t i = 0; i < c->field_count; i++)
+        r->values[i] = row_copy(a, stmt, (int)i);
     return r;
 }
 
@@ -98,31 +101,6 @@ Error *record_find_by(Tx *tx, const Collection *c, Str column, Str value, Record
     if (!collection_field(c, column)) return error_status(tx_arena(tx), 404);
     if (!collection_field_is_unique(c, column, &nocase)) nocase = false;
     return find_by(tx, c, column, nocase, value, out);
-}
-
-Error *records_page(Tx *tx, const Collection *c, Str after, size_t limit, Record **out,
-                    size_t *count)
-{
-    Arena *a = tx_arena(tx);
-    Buf sql = buf_new(a, 128);
-    buf_add(&sql, S("SELECT "));
-    sql_columns(&sql, tx, c);
-    buf_add(&sql, S(" FROM "));
-    sql_name(&sql, tx, c->name);
-    buf_add(&sql, S(" WHERE id>?1 ORDER BY id LIMIT ?2"));
-    Stmt *stmt;
-    Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
-    if (err) return err;
-    stmt_bind_str(stmt, 1, after);
-    stmt_bind_i64(stmt, 2, (int64_t)limit);
-    *count = 0;
-    for (bool row; *count < limit;) {
-        err = stmt_step(stmt, &row);
-        if (err || !row) break;
-        out[(*count)++] = record_read(a, c, stmt);
-    }
-    stmt_release(stmt);
-    return err;
 }
 
 Error *row_exists(Tx *tx, const Collection *c, Str id, bool *exists)

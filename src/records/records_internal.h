@@ -70,16 +70,31 @@ bool file_id_is_safe(Str id);
 Record *record_alloc(Arena *a, const Collection *c);
 Record *record_clone(Arena *a, const Record *r); /* own values, shared texts */
 DbValue row_value(Stmt *stmt, int column);       /* text borrowed from the statement */
-/* The present row, all columns in field order, copied. */
+DbValue row_copy(Arena *a, Stmt *stmt, int column);
 void sql_name(Buf *b, Tx *tx, Str name);
 void sql_columns(Buf *b, Tx *tx, const Collection *c);
 bool records_same(const Record *x, const Record *y);
-/* The rows whose ids come after `after`, at most `limit`, by id; `out` has room. */
-MUST_CHECK Error *records_page(Tx *tx, const Collection *c, Str after, size_t limit, Record **out,
-                               size_t *count);
 MUST_CHECK Error *row_exists(Tx *tx, const Collection *c, Str id, bool *exists);
 DbValue *record_slot(const Record *r, Str field); /* NULL when no such field */
 bool record_is_owner(const Record *r, const AuthInfo *auth);
+
+/* ---- file_rows.c: which files rows name ---- */
+
+typedef struct {
+    Str id;
+    StrList names; /* of all its file fields, each once */
+} FileRow;
+typedef struct {
+    FileRow *items;
+    size_t count;
+    bool more; /* there may be rows after these */
+} FileRows;
+
+/* None when there is no such row. Not in a transaction. */
+MUST_CHECK Error *file_row_names(Db *db, Arena *a, const Collection *c, Str id, StrList *out);
+/* A page of the rows whose ids come after `after`, by id, at least one where there is
+ * one. Resets `a`, and takes about 8 MB of it at the most. Not in a transaction. */
+MUST_CHECK Error *file_rows_page(Db *db, Arena *a, const Collection *c, Str after, FileRows *out);
 
 /* ---- render.c: rows to JSON ---- */
 

@@ -21,7 +21,6 @@
 #include "base/log.h"
 #include "records/records_internal.h"
 
-#define PAGE_ROWS     200
 #define LOGGED_MAX    20 /* lines of each kind; the rest is only counted */
 #define SCRATCH_BYTES ((size_t)32 << 20)
 
@@ -39,9 +38,7 @@ typedef struct {
     bool entered;
 
     Str after; /* last id of the page before */
-    Str next;  /* of this page; empty: it was the last */
-    StrList page;
-    size_t page_cap;
+    FileRows page;
 } Sweep;
 
 static Arena *scratch(Arena *a)
@@ -49,50 +46,7 @@ static Arena *scratch(Arena *a)
     return arena_within(a, "sweep", SCRATCH_BYTES);
 }
 
-static void list_push(Arena *a, StrList *list, size_t *cap, Str s)
-{
-    if (list->count == *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        Str *items = arena_new(a, Str, *cap);
-        if (list->count) memcpy(items, list->items, list->count * sizeof(Str));
-        list->items = items;
-    }
-    list->items[list->count++] = s;
-}
-
-/* File names of all file fields of a row, or the keys of their blobs. */
-static void push_names(Arena *a, const Record *r, StrList *list, size_t *cap, bool as_keys)
-{
-    const Collection *c = r->collection;
-    for (size_t i = 0; i < c->field_count; i++) {
-        if (c->fields[i].type != FIELD_FILE) continue;
-        StrList names = value_to_list(a, &c->fields[i], &r->values[i]);
-        for (size_t n = 0; n < names.count; n++) {
-            Str name = names.items[n];
-            list_push(a, list, cap, as_keys ? file_key(a, c, record_id(r), name) : name);
-        }
-    }
-}
-
-static Error *stat_blob(Sweep *s, Str key, BlobInfo *info)
-{
-    arena_reset(s->blob); /* closes the one before */
-    return storage_stat(s->app->storage, s->blob, key, info);
-}
-
 /* ---- blobs without a row ---- */
-
-static Error *names_work(Tx *tx, void *arg)
-{
-    Sweep *s = arg;
-    Record *r;
-    size_t cap = 0;
-    s->names = (StrList){0};
-    Error *err = record_find(tx, s->c, s->record_id, &r);
-    if (err) return err->status == 404 ? NULL : err;
-    push_names(s->folder, r, &s->names, &cap, false);
-    return NULL;
-}
 
 static Error *enter_folder(Sweep *s, Str collection_id, Str record_id)
 {
@@ -106,7 +60,7 @@ static Error *enter_folder(Sweep *s, Str collection_id, Str record_id)
     s->c = schema_find_id(s->schema, collection_id);
     s->names = (StrList){0};
     if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
-    return db_read(s->app->db, s->folder, names_work, s);
+    return file_row_names(s->app->db, s->folder, s->c, s->record_id, &s->names);
 }
 
 /* By a request that may still be under way. An object says so itself: its store's
@@ -126,9 +80,10 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
     Error *err = enter_folder(s, collection_id, record_id);
     if (err || list_has(s->names, file_name)) return err;
 
-    Str key = str_printf(s->folder, "%.*s/%.*s/%.*s", STR_ARG(collection_id), STR_ARG(record_id),
+    arena_reset(s->blob); /* closes the one before */
+    Str key = str_printf(s->blob, "%.*s/%.*s/%.*s", STR_ARG(collection_id), STR_ARG(record_id),
                          STR_ARG(file_name));
-    err = stat_blob(s, key, &info);
+    err = storage_stat(s->app->storage, s->blob, key, &info);
     if (!err && is_in_use(s, &info)) return NULL;
     if (!err && info.origin == BLOB_FOREIGN) {
         s->foreign++;
@@ -150,39 +105,29 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 
 /* ---- rows without their blob ---- */
 
-static Error *page_work(Tx *tx, void *arg)
+static void check_row(Sweep *s, const FileRow *row)
 {
-    Sweep *s = arg;
-    Arena *a = tx_arena(tx);
-    Record **rows = arena_new(a, Record *, PAGE_ROWS);
-    size_t count;
-    Error *err = records_page(tx, s->c, s->after, PAGE_ROWS, rows, &count);
-    if (err) return err;
-    s->page = (StrList){0};
-    s->page_cap = 0;
-    for (size_t i = 0; i < count; i++)
-        push_names(a, rows[i], &s->page, &s->page_cap, true);
-    s->next = count == PAGE_ROWS ? record_id(rows[count - 1]) : S("");
-    return NULL;
+    for (size_t i = 0; i < row->names.count; i++) {
+        BlobInfo info;
+        arena_reset(s->blob);
+        Str key = file_key(s->blob, s->c, row->id, row->names.items[i]);
+        const Error *err = storage_stat(s->app->storage, s->blob, key, &info);
+        if (!err || err->status != 404) continue;
+        if (s->missing++ < LOGGED_MAX) log_warn("records", "file missing", LOG_STR("key", key));
+    }
 }
 
 static Error *check_rows(Sweep *s)
 {
-    BlobInfo info;
     s->after = S("");
     for (size_t round = 0;; round++) {
         Arena *a = s->pages[round % 2]; /* `after` is in the other one */
-        arena_reset(a);
-        Error *err = db_read(s->app->db, a, page_work, s);
+        Error *err = file_rows_page(s->app->db, a, s->c, s->after, &s->page);
         if (err) return err;
-        s->after = s->next; /* not in the work, which may run twice */
-        for (size_t i = 0; i < s->page.count; i++) {
-            Str key = s->page.items[i];
-            err = stat_blob(s, key, &info);
-            if (!err || err->status != 404) continue;
-            if (s->missing++ < LOGGED_MAX) log_warn("records", "file missing", LOG_STR("key", key));
-        }
-        if (s->after.len == 0) return NULL;
+        for (size_t i = 0; i < s->page.count; i++)
+            check_row(s, &s->page.items[i]);
+        if (!s->page.more) return NULL;
+        s->after = s->page.items[s->page.count - 1].id;
     }
 }
 

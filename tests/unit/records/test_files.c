@@ -219,12 +219,64 @@ static void sweeps(void **state)
     check_int("older than the database stays", access(arena_cstr(f->a, path), F_OK), 0);
 }
 
+/* Rows put in by SQL: each names one file that there is not, in much space. */
+static Error *large_work(Tx *tx, void *arg)
+{
+    (void)arg;
+    return tx_exec(
+        tx,
+        S("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450) "
+          "INSERT INTO large (id, title, docs) SELECT printf('id%013d', i), "
+          "CASE WHEN i <= 210 THEN printf('%200000s', 'x') ELSE '' END, "
+          "printf('[\"%d.txt\"%*s]', i, CASE WHEN i > 210 THEN 200000 ELSE 1 END, ' ') FROM n"));
+}
+
+typedef struct {
+    size_t missing, rows, blobs;
+} Seen;
+
+static Error *see_blob(void *arg, const FileSeen *file)
+{
+    Seen *seen = arg;
+    seen->missing += file->is_missing;
+    seen->blobs += !file->is_missing;
+    return NULL;
+}
+
+static Error *see_row(void *arg)
+{
+    ((Seen *)arg)->rows++;
+    return NULL;
+}
+
+static void large_rows_are_looked_at_too(void **state)
+{
+    Fixture *f = *state;
+    fixture_collection(f, "{'name':'large','fields':[{'name':'title','type':'text'},"
+                          "{'name':'docs','type':'file','maxSelect':99}]}");
+    check_ok("rows", db_write_alone(f->app.db, f->a, 0, large_work, NULL));
+    Str key = str_printf(f->a, "%.*s/id0000000000007/7.txt", STR_ARG(fixture_find(f, "large")->id));
+    check_ok("one is there",
+             storage_put(f->app.storage, f->a, key, -1, S("x"), 1, S("text/plain"), S("o")));
+    size_t orphans, missing;
+    check_ok("sweep",
+             records_sweep_files(&f->app, f->a, clock_wall_ms() + 1000, &orphans, &missing));
+    check_int("orphans", orphans, 0);
+    check_int("missing", missing, 449);
+    Seen seen = {0};
+    const FileScan scan = {see_blob, see_row, &seen};
+    check_ok("scan", records_scan_files(&f->app, f->a, &scan));
+    check_int("missing", seen.missing, 449);
+    check_int("rows", seen.rows, 450);
+    check_int("blobs", seen.blobs, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_app(lists),    test_with_app(singles),
         test_with_app(refusals), test_with_app(failed_writes_leave_nothing),
-        test_with_app(sweeps),
+        test_with_app(sweeps),   test_with_app(large_rows_are_looked_at_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
