@@ -12,6 +12,7 @@
 
 #define PAGE_ROWS   1000
 #define PAGE_BYTES  ((size_t)512 << 10) /* a page ends early when it is as long */
+#define READ_BYTES  (ARENA_BYTES / 4)   /* or has read as much: whole rows, whatever is written */
 #define PAGE_MS     30000
 #define COUNT_MS    5000
 #define SORTED_MAX  200000 /* each page by position skips all rows before it */
@@ -59,6 +60,11 @@ static Error *page_select(Export *e, Arena *a, Select **out)
     return err;
 }
 
+static bool page_is_full(const Export *e, const Arena *a)
+{
+    return e->out.len >= PAGE_BYTES || arena_used(a) >= READ_BYTES;
+}
+
 static Error *page_work(Tx *tx, void *arg)
 {
     Export *e = arg;
@@ -75,7 +81,7 @@ static Error *page_work(Tx *tx, void *arg)
     if (err) return err;
     select_bind(q, stmt);
     RowWriter rows = e->rows;
-    for (bool row; e->count < PAGE_ROWS && e->out.len < PAGE_BYTES; e->count++) {
+    for (bool row; e->count < PAGE_ROWS && !page_is_full(e, a); e->count++) {
         err = stmt_step(stmt, &row);
         if (err) return err;
         if (!row) goto out;

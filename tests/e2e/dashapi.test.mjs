@@ -417,6 +417,16 @@ test('export: many pages, each record once', async () => {
   }
 });
 
+test('export: few fields of large records, each record once', async () => {
+  await admin.collections.create({ name: 'bulky', fields: [text('st'), { name: 'body', type: 'editor', maxSize: 200000 }] });
+  await ok('POST', '/api/sql', { query: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450) INSERT INTO bulky (id, st, body) SELECT printf('id%013d', i), 's' || i, printf('%200000s', 'x') FROM n" });
+  for (const query of ['', '&sort=-id']) {
+    const res = await server.request('GET', `/api/collections/bulky/export?format=jsonl&fields=id,st${query}`, { headers: { Authorization: token } });
+    const ids = res.body.trim().split('\n').map((l) => JSON.parse(l).id);
+    assert.deepEqual([ids.length, new Set(ids).size], [450, 450]);
+  }
+});
+
 // ---- overview ----
 
 test('the overview counts what was created, measures what is used, and warns', async () => {
