@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <stdlib.h>
-
 #define CATCH_UP_MINUTES  5
 #define STEP_BACK_MINUTES 60
 #define MINUTE_MS         60000
@@ -200,45 +198,46 @@ static void sort_jobs(CronJob **list, size_t count)
 /* The jobs of one moment: until held_release(), or the arena's reset should it end the work. */
 typedef struct {
     Jobs *jobs;
-    CronJob **list; /* malloc */
+    CronJob **list;
     size_t count;
 } HeldJobs;
 
 static void held_release(void *arg)
 {
     HeldJobs *held = arg;
-    if (!held->list) return;
     pthread_mutex_lock(&held->jobs->lock);
     for (size_t i = 0; i < held->count; i++)
         let_go(held->list[i]);
+    held->count = 0;
     pthread_mutex_unlock(&held->jobs->lock);
-    free(held->list);
-    held->list = NULL;
 }
 
+/* Room is got without the lock: an arena that has none ends the request there. */
 static HeldJobs *hold_jobs(Jobs *jobs, Arena *a)
 {
     HeldJobs *held = arena_new(a, HeldJobs, 1);
     held->jobs = jobs;
     arena_defer(a, held_release, held);
-    pthread_mutex_lock(&jobs->lock);
-    size_t count = 0;
-    for (const CronJob *job = jobs->crons; job; job = job->next)
-        count++;
-    held->list = count ? calloc(count, sizeof(CronJob *)) : NULL;
-    for (CronJob *job = held->list ? jobs->crons : NULL; job; job = job->next) {
-        job->holders++;
-        held->list[held->count++] = job;
+    for (size_t room = 0;;) {
+        size_t count = 0;
+        pthread_mutex_lock(&jobs->lock);
+        for (const CronJob *job = jobs->crons; job; job = job->next)
+            count++;
+        for (CronJob *job = count <= room ? jobs->crons : NULL; job; job = job->next) {
+            job->holders++;
+            held->list[held->count++] = job;
+        }
+        pthread_mutex_unlock(&jobs->lock);
+        if (count <= room) return held;
+        held->list = arena_new(a, CronJob *, count);
+        room = count;
     }
-    pthread_mutex_unlock(&jobs->lock);
-    return held;
 }
 
 Json *crons_list(Jobs *jobs, Arena *a)
 {
     HeldJobs *held = hold_jobs(jobs, a);
     Json *out = json_new_array(a);
-    if (!held->list) return out;
     sort_jobs(held->list, held->count);
     for (size_t i = 0; i < held->count; i++) {
         Json *item = json_new_object(a);

@@ -133,12 +133,53 @@ static void pauses_double_up_to_the_longest(void **state)
                   PAUSES[i].pause_ms);
 }
 
+/* ---- the list ---- */
+
+#define MANY 500
+
+typedef struct {
+    Jobs *jobs;
+    Arena *a;
+    size_t count;
+} Listing;
+
+static Error *list_work(void *arg)
+{
+    Listing *l = arg;
+    l->count = json_count(crons_list(l->jobs, l->a));
+    return NULL;
+}
+
+static void the_list_is_whole_or_an_error(void **state)
+{
+    static const size_t LIMITS[] = {2 << 10, 8 << 10, 32 << 10, 8 << 20};
+    Jobs jobs = {0};
+    pthread_mutex_init(&jobs.lock, NULL);
+    for (int i = 0; i < MANY; i++)
+        check_ok("set", jobs_cron_set(&jobs, *state, str_printf(*state, "job %d", i),
+                                      S("0 0 * * *"), NULL, NULL));
+    for (size_t i = 0; i < COUNT(LIMITS); i++) {
+        Arena *a = arena_create_sized("list", LIMITS[i], 512);
+        Listing l = {.jobs = &jobs, .a = a};
+        const Error *err = arena_protect(a, list_work, &l);
+        bool is_last = i == COUNT(LIMITS) - 1;
+        check_int("status", err ? err->status : 200, is_last ? 200 : 500);
+        check_int("count", l.count, is_last ? MANY : 0);
+        arena_destroy(a);
+        for (const CronJob *job = jobs.crons; job; job = job->next)
+            check_int("held by the list alone", job->holders, 1);
+    }
+    crons_end(&jobs);
+    pthread_mutex_destroy(&jobs.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(expressions_match_their_minutes),
         cmocka_unit_test(each_minute_has_its_turn_once),
         cmocka_unit_test(pauses_double_up_to_the_longest),
+        test_with_arena(the_list_is_whole_or_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
