@@ -5,8 +5,10 @@
  * the file, its sidecar. So a hit asks none of them, and yet nobody is told of
  * what is not there any more:
  *
- *     the record   names it, as long as nothing was committed (db_version()) since
- *                  it was looked at; after any commit it is looked at again
+ *     the record   names it, as long as this server has committed nothing (db_version())
+ *                  since it was looked at; after any commit it is looked at again.
+ *                  Another program's commits do not count there: a row that it
+ *                  removes is missed with the last line only, a minute later
  *     its field    is the same, as long as the schema is
  *     the file     is looked at once a second, as the site's own files are
  *     everything   is loaded anew after a minute (somebody may have edited a sidecar)
