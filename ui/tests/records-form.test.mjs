@@ -134,6 +134,41 @@ test('typed is not lost: an ended session, a cut network', async () => {
   assert.equal((await bySku('sku-20')).title, 'Without a network');
 });
 
+test('what is typed while it is saved stays in the panel, and is saved next', async () => {
+  const page = await ui.open('/records/shops?record=new');
+  let gate = null;
+  await page.route(/shops\/records/, async (route) => { if (route.request().method() !== 'GET') await gate; await route.continue(); });
+  /** Holds the next write until `release`. */
+  const held = () => {
+    let release;
+    gate = new Promise((resolve) => (release = resolve));
+    return { asked: page.waitForRequest((request) => ['POST', 'PATCH'].includes(request.method()) && /shops\/records/.test(request.url())), release };
+  };
+  const field = (name) => panel(page).getByLabel(name, { exact: true });
+  const first = held();
+  await field('name').fill('East');
+  await save(page);
+  await first.asked;
+  await field('name').fill('Far East');
+  first.release();
+  await page.getByText('Created.').waitFor();
+  await page.waitForURL(/record=(?!new)/);
+  await panel(page).getByText('has been put back').waitFor();
+  assert.equal(await field('name').inputValue(), 'Far East');
+  const second = held();
+  await field('city').fill('Bari');
+  await save(page);
+  await second.asked;
+  await field('city').fill('Bari Vecchia');
+  second.release();
+  await page.getByText('Saved.').waitFor();
+  assert.equal(await field('city').inputValue(), 'Bari Vecchia');
+  assert.deepEqual((await admin.collection('shops').getFullList({ filter: 'name ~ "East"' })).map(({ name, city }) => [name, city]), [['Far East', 'Bari']]);
+  await save(page);
+  await panel(page).waitFor({ state: 'hidden' });
+  assert.equal((await admin.collection('shops').getFirstListItem('name = "Far East"')).city, 'Bari Vecchia');
+});
+
 test('a search that fails says so, and finds when it is asked again', async () => {
   const page = await ui.open('/records/products?record=new');
   const box = panel(page).getByRole('combobox', { name: /^shop:/ });

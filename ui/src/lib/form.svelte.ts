@@ -9,7 +9,7 @@
 // of the tab or an ended session brings it back: all but passwords and other secrets, which are
 // never written anywhere. Before saving, `current` (when given) is asked
 // what is on the server now: fields that both sides changed become `conflicts` instead of being
-// overwritten.
+// overwritten. What is typed while a save is on its way stays, and is still to be saved.
 import { guard } from './guard.svelte';
 import { changesBetween, conflictsBetween, isSame, patchAt, readAt, writeAt, type Conflict, type Patch } from './diff';
 import { problemOf, type Problem } from './problem';
@@ -28,6 +28,7 @@ export interface FormOptions<T extends object> {
   current?: () => Promise<T>;
   /** When the server itself refuses a stale save (If-Match): which failure says so. Then `current` is asked only after one. */
   stale?: (err: unknown) => boolean;
+  /** `form.dirty` then: something was typed meanwhile. */
   saved?: (values: T) => void;
   /** More keys of secrets, beside those that say so by their name. */
   secrets?: readonly string[];
@@ -72,16 +73,25 @@ export class FormState<T extends object> {
   keep(): () => void {
     const stop = guard.watch({ isDirty: () => this.dirty, discard: () => this.reset() });
     const end = $effect.root(() => {
-      $effect(() => {
-        const values = $state.snapshot(this.values);
-        const { key, secrets } = this.#options;
-        drafts.set(key, isSame(this.base, values) ? null : withoutSecrets({ base: this.base, values }, secrets));
-      });
+      $effect(() => this.#keepDraft());
     });
     return () => {
       stop();
       end();
     };
+  }
+
+  #keepDraft(): void {
+    const values = $state.snapshot(this.values);
+    const { key, secrets } = this.#options;
+    drafts.set(key, isSame(this.base, values) ? null : withoutSecrets({ base: this.base, values }, secrets));
+  }
+
+  /** What is typed belongs to another form from now on: that of the record that was just made. */
+  draftFor(key: string): void {
+    drafts.set(this.#options.key, null);
+    this.#options = { ...this.#options, key };
+    this.#keepDraft();
   }
 
   reset = (): void => {
@@ -110,8 +120,8 @@ export class FormState<T extends object> {
     try {
       const { current, stale } = this.#options;
       if (current && !stale && (await this.#findConflicts(current))) return;
-      const saved = await this.#send(STALE_TRIES);
-      if (saved) this.#accept(saved);
+      const answer = await this.#send(STALE_TRIES);
+      if (answer) this.#accept(answer.saved, answer.sent);
     } catch (err) {
       this.problem = problemOf(err);
       this.errors = this.problem.fields;
@@ -121,21 +131,27 @@ export class FormState<T extends object> {
     }
   }
 
-  /** What was saved; null when there are conflicts to answer first. */
-  async #send(tries: number): Promise<T | null> {
+  /** What was saved, of what; null when there are conflicts to answer first. */
+  async #send(tries: number): Promise<{ saved: T; sent: T } | null> {
     const values = $state.snapshot(this.values) as T;
     const { save, current, stale } = this.#options;
     try {
-      return await save(changesBetween(this.base, values), values);
+      return { saved: await save(changesBetween(this.base, values), values), sent: values };
     } catch (err) {
       if (tries <= 1 || !current || !stale?.(err)) throw err;
       return (await this.#findConflicts(current)) ? null : this.#send(tries - 1);
     }
   }
 
-  #accept(saved: T): void {
+  /** What was typed since it was sent comes on top of what was saved. */
+  #accept(saved: T, sent: T): void {
+    const mine = $state.snapshot(this.values) as T;
+    const values = copy(saved);
+    for (const path of patchAt(sent, mine)) writeAt(values, path, readAt(mine, path));
     this.base = copy(saved);
     this.reset();
+    this.values = values;
+    this.#keepDraft(); // at once: `saved` may close the screen
     this.#options.saved?.(saved);
   }
 

@@ -162,9 +162,8 @@ export async function loadDraft(idOrName: string, signal?: AbortSignal): Promise
 }
 
 export async function saveDraft(draft: Draft, base: Draft): Promise<Draft> {
-  if (!draft.id) return toDraft((await api.collections.create(toPayload(draft))) as unknown as Collection);
   const headers = known ? { 'If-Match': `"${known}"` } : undefined;
-  const saved = (await api.collections.update(draft.id, toPatch(draft, base), { headers })) as unknown as Collection;
+  const saved = (draft.id ? await api.collections.update(draft.id, toPatch(draft, base), { headers }) : await api.collections.create(toPayload(draft))) as unknown as Collection;
   known = saved.updated;
   return toDraft(saved);
 }
