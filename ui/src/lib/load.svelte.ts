@@ -23,11 +23,12 @@ export class Load<T> {
   /** For $effect: cancels the request before when it runs again or the screen closes. */
   run(): () => void {
     void connection.restored; // read, so that everything is fresh again when the server is back
+    this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;
     untrack(() => (this.busy = true));
     void this.#settle(this.#fetch(abort.signal), abort);
-    return () => abort.abort();
+    return () => this.#abort?.abort(); // the one of again(), too
   }
 
   async #settle(answer: Promise<T>, abort: AbortController): Promise<void> {
@@ -44,7 +45,6 @@ export class Load<T> {
   }
 
   again = (): void => {
-    this.#abort?.abort();
     this.run();
   };
 }
