@@ -1,18 +1,23 @@
 // modules.test.mjs - forms, loads and lists whose answers come late or in another order.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { after, before, test } from 'node:test';
+import { startServer, until } from '../../tests/e2e/server.mjs';
 import { loadModules } from './modules.mjs';
 
-let m;
+let m, server, admin;
 before(async () => {
-  m = await loadModules(['lib/form.svelte', 'lib/load.svelte']);
+  server = await startServer();
+  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query'], { url: server.url });
+  admin = await server.admin();
 });
+after(() => server.stop());
 /** A promise and what settles it. */
 function later() {
   const one = {};
   one.promise = new Promise((resolve, reject) => Object.assign(one, { resolve, reject }));
   return one;
 }
+const soon = (what) => until(what, 10000);
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 const draft = (key) => JSON.parse(sessionStorage.getItem(`croft.draft.${key}`));
 
@@ -71,4 +76,84 @@ test('the answer to an older request never takes the place of a newer one', asyn
   load.again();
   end();
   assert.equal(asked[3].signal.aborted, true, 'the screen closed: nobody waits for it');
+});
+
+test('a view sorted by equal keys: each row is on one page, asked from either end', async () => {
+  const jobs = await admin.collections.create({ name: 'jobs', type: 'base', fields: [{ name: 'status', type: 'text' }] });
+  const records = Array.from({ length: 230 }, (_, i) => ({ status: i % 100 ? 'open' : 'done' }));
+  await admin.send('/api/collections/jobs/import', { method: 'POST', body: { records } });
+  const view = await admin.collections.create({ name: 'jobs_seen', type: 'view', viewQuery: 'SELECT id, status FROM jobs' });
+  for (const collection of [view, jobs]) {
+    for (const sort of ['status', '-status', 'id', '-id', '']) {
+      const ask = async (page, by) => (await admin.collection(collection.name).getList(page, 20, { sort: by, skipTotal: true })).items;
+      const pages = await Promise.all(Array.from({ length: 12 }, (_, page) => m.pageAt(page, 20, 230, m.wholeSort(collection, sort), ask)));
+      const all = await ask(1, m.wholeSort(collection, sort));
+      assert.deepEqual([pages.flat().length, new Set(pages.flat().map(({ id }) => id)).size], [230, 230], `${collection.name} ${sort}`);
+      assert.deepEqual(pages[0], all);
+    }
+  }
+});
+
+/** A list that can change, and the answers about it that are on their way. */
+function long(length) {
+  const so = { rows: Array.from({ length }, (_, i) => ({ id: `r${i}`, at: i })), held: null };
+  const answer = async (what) => { if (so.held) await new Promise((go) => so.held.push(go)); return what; };
+  so.hold = () => { const held = (so.held = []); return held; };
+  so.free = () => { so.held?.forEach((go) => go()); so.held = null; };
+  const ask = (page, sort) => answer((sort.startsWith('-') ? so.rows.slice().reverse() : so.rows).slice((page - 1) * m.PER_PAGE, page * m.PER_PAGE));
+  so.list = new m.Rows((page, _, total) => m.pageAt(page, m.PER_PAGE, total, 'at', ask), () => answer(so.rows.length));
+  return so;
+}
+
+test('pages asked for from the end are asked again when the list has another length', async () => {
+  const so = long(1000);
+  const end = so.list.open();
+  await soon(() => so.list.loaded && so.list.counted);
+  so.list.show(700, 740);
+  await soon(() => so.list.at(640) && so.list.at(799));
+  assert.equal(so.list.at(700).at, 700);
+  so.rows.splice(0, 30);
+  await so.list.refresh();
+  await soon(() => !so.list.busy);
+  assert.deepEqual([so.list.total, so.list.at(700).at, so.list.at(799).at], [970, 730, 829]);
+  so.rows.splice(0, 960); // and nobody told: the page is short
+  so.list.show(960, 970);
+  so.list.show(500, 540);
+  await soon(() => so.list.total === 10);
+  end();
+});
+
+test('a page that was on its way when something changed is asked again', async () => {
+  const so = long(150);
+  const end = so.list.open();
+  await soon(() => so.list.loaded && so.list.counted);
+  so.list.show(0, 150);
+  await soon(() => so.list.at(120));
+  const pages = so.hold();
+  void so.list.refresh();
+  await soon(() => pages.length === 3);
+  so.rows = so.rows.map((row) => ({ ...row, changed: true }));
+  void so.list.refresh();
+  so.free();
+  await soon(() => so.list.at(0).changed && so.list.at(120).changed);
+  end();
+});
+
+test('a row that was saved is not shown as it was before; the last count counts', async () => {
+  const so = long(3);
+  const end = so.list.open();
+  await soon(() => so.list.loaded && so.list.counted);
+  const [page, first] = await (async () => { const held = so.hold(); void so.list.refresh(); await soon(() => held.length === 2); return held; })();
+  so.list.put({ id: 'r1', at: 1, saved: true });
+  page();
+  await soon(() => !so.list.busy);
+  assert.equal(so.list.at(1).saved, true);
+  so.rows = so.rows.slice(0, 2);
+  so.held = null;
+  await so.list.refresh();
+  assert.equal(so.list.total, 2);
+  first(); // the count of three
+  await settled();
+  assert.equal(so.list.total, 2);
+  end();
 });

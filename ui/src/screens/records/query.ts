@@ -18,11 +18,15 @@ export function wholeFilter(collection: Collection, search: string, filter: stri
   return parts.length > 1 ? parts.map((part) => `(${part})`).join(' && ') : (parts[0] ?? '');
 }
 
-/** The newest first where rows have an order; ties in the order of rows, so that pages never overlap. */
+/**
+ * The newest first where rows have an order; ties in the order of rows (of ids, in a view), so that pages
+ * never overlap and the reversed list is the same one.
+ */
 export function wholeSort(collection: Collection, sort: string): string {
-  if (collection.type === 'view') return sort;
-  if (!sort) return '-@rowid';
-  return sort.startsWith('-') ? `${sort},-@rowid` : `${sort},@rowid`;
+  const tie = collection.type === 'view' ? 'id' : '@rowid';
+  if (!sort) return collection.type === 'view' ? '' : `-${tie}`;
+  if (sort.replace('-', '') === tie) return sort;
+  return sort.startsWith('-') ? `${sort},-${tie}` : `${sort},${tie}`;
 }
 
 export const canSort = (field: Field): boolean => !(field.type === 'json' || field.type === 'geoPoint' || field.type === 'password' || field.type === 'file');
