@@ -242,6 +242,9 @@ bool http_stream_send(HttpStream *s, Str first, HttpBytes *rest);
 
 /* Ends the stream in order. */
 void http_stream_close(HttpStream *s);
+/* It ends by itself in so many milliseconds (give or take a second), if not before;
+ * UINT64_MAX takes that back. */
+void http_stream_end_in(HttpStream *s, uint64_t ms);
 
 int res_status(const Res *res); /* 0 before an answer */
 uint64_t res_sent_bytes(const Res *res);

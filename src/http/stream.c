@@ -22,6 +22,7 @@ struct HttpStream {
     void (*on_close)(void *arg);
     void *arg;
     uint64_t idle_ms, ends_at_ms;
+    uint64_t until_ms; /* http_stream_end_in() */
     size_t pending, pending_max;
     bool chunked;
 };
@@ -57,6 +58,12 @@ static void set_deadline(HttpStream *s)
     s->conn->deadline_ms = MIN(now + s->idle_ms, s->ends_at_ms);
 }
 
+void http_stream_end_in(HttpStream *s, uint64_t ms)
+{
+    uint64_t now = loop_now_ms(s->conn->hloop->loop);
+    s->until_ms = ms > UINT64_MAX - now ? UINT64_MAX : now + ms;
+}
+
 Error *res_stream_detach(Res *res, const HttpStreamLimits *limits, void (*on_close)(void *arg),
                          void *arg, HttpStream **out)
 {
@@ -75,6 +82,7 @@ Error *res_stream_detach(Res *res, const HttpStreamLimits *limits, void (*on_clo
                       .arg = arg,
                       .idle_ms = limits->idle_ms,
                       .ends_at_ms = loop_now_ms(r->hloop->loop) + limits->lifetime_ms,
+                      .until_ms = UINT64_MAX,
                       .pending_max = limits->pending_bytes,
                       .chunked = res->chunked};
     c->stream = s;
@@ -258,6 +266,6 @@ void stream_sweep(HttpStream *s, uint64_t now_ms)
     bool stalls = now_ms - c->write_from_ms >= c->hloop->server->config.limits.write_stall_ms;
     if (waiting > 0 && stalls)
         cut_off(s);
-    else if (now_ms >= c->deadline_ms)
+    else if (now_ms >= c->deadline_ms || now_ms >= s->until_ms)
         http_stream_close(s);
 }

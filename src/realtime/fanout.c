@@ -94,6 +94,7 @@ static void record_of(Delivery *d)
 bool delivery_refresh(Delivery *d)
 {
     hub_check_schema(d->hub);
+    hub_check_settings(d->hub);
     if (d->pin != d->hub->pin) {
         pin_release(d->pin);
         d->pin = pin_share(d->hub->pin);
@@ -134,6 +135,7 @@ static bool is_listening(const Recipient *r, const Topic *topic)
 static void tell(TopicDelivery *td, const Recipient *r, Slice *slice)
 {
     while (is_listening(r, td->topic)) {
+        if (client_ends(r->client, td->d->now_ms)) return;
         Viewer *viewer = client_viewer(r->client);
         bool known = viewer->stamp == td->stamp;
         if (known) {

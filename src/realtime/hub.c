@@ -9,6 +9,7 @@
  * there for a subscription. */
 #include "realtime/realtime_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -217,10 +218,28 @@ void viewer_let_go(Hub *hub, Viewer *v)
     viewer_release(v);
 }
 
+/* Checked when there is something to tell, too: clocks may be set. */
+static void set_token_end(Client *client, int64_t ends_ms)
+{
+    client->token_ends_ms = ends_ms;
+    if (!client->stream) return;
+    int64_t left = ends_ms - clock_wall_ms();
+    http_stream_end_in(client->stream, ends_ms == 0 ? UINT64_MAX : (uint64_t)MAX(left, 0));
+}
+
+bool client_ends(Client *client, int64_t now_ms)
+{
+    if (client->viewer->revoked || !client->token_ends_ms || now_ms < client->token_ends_ms)
+        return false;
+    if (client->stream) http_stream_close(client->stream);
+    return true;
+}
+
 Viewer *client_viewer(Client *client)
 {
     Viewer *v = client->viewer;
     if (!v->revoked) return v;
+    set_token_end(client, 0);
     client->viewer = client->hub->guest;
     client->viewer->refs++;
     viewer_release(v);
@@ -319,6 +338,32 @@ void hub_check_schema(Hub *hub)
     table_each(&hub->viewers, viewer_check, hub);
 }
 
+static bool end_refused(TableNode *node, void *arg)
+{
+    const Settings *settings = arg;
+    const Topic *t = (const Topic *)node;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const Client *client = t->subscribers[i].client;
+        Str ip = str_make(client->ip, client->ip_len);
+        if (client->stream && client->viewer->auth.is_superuser && !client->viewer->revoked &&
+            !ip_in_list(ip, settings->superuser_ips, settings->superuser_ip_count))
+            http_stream_close(client->stream);
+    }
+    return false;
+}
+
+void hub_check_settings(Hub *hub)
+{
+    const App *app = hub->rt->app;
+    if (settings_version(app->settings) == hub->settings_version) return;
+    Arena *arena = arena_create_sized("realtime settings", 4096, 512);
+    const Settings *settings = settings_hold(app->settings, arena);
+    hub->settings_version = settings->version;
+    if (settings->superuser_ip_count > 0)
+        table_each(&hub->topics, end_refused, (void *)(uintptr_t)settings);
+    arena_destroy(arena);
+}
+
 /* ---- a client's life ---- */
 
 static void client_free(Client *client)
@@ -414,6 +459,7 @@ void hub_subscribe(Client *client, void *arg)
     }
     Viewer *before = client->viewer;
     client->viewer = viewer;
+    set_token_end(client, call->token_ends_ms);
     viewer_let_go(hub, before);
     call->outcome = SUBSCRIBED;
 }

@@ -145,7 +145,8 @@ struct Client {
     Viewer *viewer;     /* as of the last POST; see client_viewer() */
     Subscription *subscriptions;
     uint32_t subscription_count;
-    uint32_t generation; /* of the subscriptions */
+    uint32_t generation;   /* of the subscriptions */
+    int64_t token_ends_ms; /* wall clock; 0 = a guest, whose stream no token ends */
     Client *next_gone;
     uint8_t ip_len;
     char ip[46];
@@ -201,7 +202,8 @@ struct Hub {
 
     Table topics, heads, viewers;
     Viewer *guest;
-    Pin *pin; /* the schema against which viewers were checked */
+    Pin *pin;                  /* the schema against which viewers were checked */
+    uint64_t settings_version; /* those against which addresses were */
     uint64_t mark;
 
     bool fanning;       /* the fiber is at work */
@@ -238,6 +240,7 @@ typedef struct {
     Str ip;
     const Record *caller; /* NULL = guest */
     Str secret;           /* of the caller's collection */
+    int64_t token_ends_ms;
     WantedTopic *topics;
     size_t count;
     SubscribeOutcome outcome;
@@ -248,7 +251,12 @@ void hub_send(Client *client, void *call);             /* SendCall */
 void hub_auth_changed(Hub *hub, const Change *change); /* an auth record was written */
 /* Brings viewers in line with the present schema: cheap when it is the same. */
 void hub_check_schema(Hub *hub);
+/* Streams of superusers at addresses where there may be none any more are ended. */
+void hub_check_settings(Hub *hub);
 Viewer *client_viewer(Client *client);
+/* True when its token has expired: the stream ends, and tells nothing before. The
+ * client comes again with the token that it has by now. */
+bool client_ends(Client *client, int64_t now_ms);
 void viewer_let_go(Hub *hub, Viewer *v); /* one reference; the last one takes it off the hub */
 bool client_has_topic(const Client *client, const Topic *topic);
 void hub_cut_all(Hub *hub); /* subscribers; they come again and look for themselves */

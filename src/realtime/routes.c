@@ -1,8 +1,9 @@
 /* routes.c - opening the stream, and saying what to hear of. */
 #include "realtime/realtime_internal.h"
 
-#define CLIENT_ID_MAX 255
-#define TOPIC_ARENA   ((size_t)8 << 20)
+#define CLIENT_ID_MAX  255
+#define TOPIC_ARENA    ((size_t)8 << 20)
+#define TOKEN_ENDS_MAX 1e12 /* seconds: far beyond any token, far below overflow */
 
 static Hub *present_hub(Req *req)
 {
@@ -183,6 +184,8 @@ static Error *find_caller(Req *req, SubscribeCall *call)
         return NULL;
     call->caller = find.record;
     call->secret = secret;
+    double ends_unix = json_number(json_get(claims, S("exp")), 0);
+    call->token_ends_ms = (int64_t)(MIN(ends_unix, TOKEN_ENDS_MAX) * 1000);
     return NULL;
 }
 

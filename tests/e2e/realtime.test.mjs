@@ -5,10 +5,11 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { EventSource } from './eventsource.mjs';
+import { listeners } from './listeners.mjs';
 import { PEER, codes, failure, freePort, request, sleep, startServer, text, until } from './server.mjs';
 
 let server, admin, guest, ann, bob, users;
-const open = new Set();
+let listen, closeAll;
 
 const PASSWORD = '12345678';
 const login = async (name) => {
@@ -24,56 +25,19 @@ before(async () => {
   await admin.settings.update({ batch: { enabled: true, maxRequests: 50 } });
   users = await admin.collections.getOne('users');
   guest = server.client();
-  const names = await admin.collections.create({ name: 'marks', listRule: '', viewRule: '', fields: [text('label')] });
-  assert.equal(names.name, 'marks');
+  ({ listen, closeAll } = await listeners(server, admin));
   for (const name of ['ann', 'bob']) await person(name);
   ann = await login('ann');
   bob = await login('bob');
 });
 after(async () => {
-  for (const pb of open) pb.close();
+  closeAll();
   await server.stop();
 });
 
 let unique = 0;
 /** A collection of its own for a test. */
 const make = (more) => admin.collections.create({ name: `c${++unique}`, listRule: '', viewRule: '', ...more, fields: [text('title'), { name: 'n', type: 'number' }, ...(more?.fields ?? [])] });
-
-/** A subscriber that knows all it was told: `heard` are [event, data]. */
-async function listen(topics = [], { pb, localAddress } = {}) {
-  const source = new EventSource(`${server.url}/api/realtime`, { localAddress });
-  const l = { heard: [], raw: [], source, closed: false, id: '' };
-  source.onerror = () => { l.closed = true; };
-  source.addEventListener('*any', (e) => {
-    l.raw.push(e.raw);
-    if (e.type === 'PB_CONNECT') l.id = e.lastEventId;
-    else l.heard.push([e.type, JSON.parse(e.data)]);
-  });
-  open.add(source);
-  await until(() => l.id);
-  l.post = (body, as = pb, more = {}) => request(server.port, 'POST', '/api/realtime', {
-    body, ...more, headers: { ...(as?.authStore.token ? { Authorization: as.authStore.token } : {}), ...more.headers },
-  });
-  l.subscribe = async (list, as = pb) => {
-    const res = await l.post({ clientId: l.id, subscriptions: [...list, 'marks/*'] }, as);
-    assert.equal(res.status, 204, res.body);
-    assert.equal(res.body, '');
-  };
-  /** All that was told so far, then forgotten. Messages come in order, so a mark shows the end. */
-  l.take = async () => {
-    if (PEER) await sleep(150);
-    const mark = await admin.collection('marks').create({ label: 'x' });
-    await until(() => l.heard.some(([event, data]) => event === 'marks/*' && data.record.id === mark.id));
-    const heard = l.heard.filter(([event]) => event !== 'marks/*');
-    l.heard.length = 0;
-    return heard;
-  };
-  /** The same, short: "event action id". */
-  l.told = async () => (await l.take()).map(([event, { action, record }]) => `${event} ${action} ${record.title ?? record.id}`);
-  l.close = () => { open.delete(source); source.close(); };
-  if (topics) await l.subscribe(topics);
-  return l;
-}
 
 const options = (o) => `?options=${encodeURIComponent(JSON.stringify(o))}`;
 
@@ -484,56 +448,6 @@ test('a change of rules counts from the next message on', async () => {
   assert.deepEqual(await l.told(), [`${c.name}renamed create d`]);
   l.close();
 });
-
-// ---- §11.5 the caller changes
-
-test('who the caller is follows his record', async () => {
-  const c = await make({ listRule: '@request.auth.name = "renamed" || @request.auth.email ~ "moved"' });
-  const r = await person('changing');
-  const pb = await login('changing');
-  const [l, twin] = [await listen([c.name], { pb }), await listen([c.name], { pb })];
-  const add = (title) => admin.collection(c.name).create({ title });
-  await add('before');
-  assert.deepEqual(await l.told(), []);
-  await admin.collection('users').update(r.id, { name: 'renamed' });
-  await add('after');
-  for (const x of [l, twin]) assert.deepEqual(await x.told(), [`${c.name} create after`]);
-  assert.equal((await l.post({ clientId: l.id, subscriptions: [c.name, 'marks/*'] }, pb)).status, 204);
-  l.close();
-  twin.close();
-});
-
-for (const [what, end] of [
-  ['a new password', (r) => admin.collection('users').update(r.id, { password: 'another-1', passwordConfirm: 'another-1' })],
-  ['a new e-mail address', (r) => admin.collection('users').update(r.id, { email: 'elsewhere@example.com' })],
-  ['deletion', (r) => admin.collection('users').delete(r.id)],
-  ['a new token secret', () => admin.collections.update('users', { authToken: { secret: 'x'.repeat(40), duration: 604800 } })],
-]) {
-  test(`${what} ends what a stream may hear within a second, not the stream`, async () => {
-    const c = await make({ listRule: '@request.auth.id != ""' });
-    const open2 = await make();
-    const name = `ends${++unique}`;
-    const r = await person(name);
-    const pb = await login(name);
-    const l = await listen([c.name, open2.name], { pb });
-    const add = (x, title) => admin.collection(x.name).create({ title });
-    await add(c, 'mine');
-    assert.deepEqual(await l.told(), [`${c.name} create mine`]);
-    await end(r);
-    if (PEER) await sleep(300);
-    await add(c, 'secret');
-    await add(open2, 'for all');
-    assert.deepEqual(await l.told(), [`${open2.name} create for all`]);
-    assert.equal(l.closed, false);
-    // The stream is a guest's now: anybody at this address may take it over.
-    assert.equal((await l.post({ clientId: l.id, subscriptions: [] }, guest)).status, 204);
-    [ann, bob] = [await login('ann'), await login('bob')];
-    assert.equal((await l.post({ clientId: l.id, subscriptions: [c.name, 'marks/*'] }, bob)).status, 204);
-    await add(c, 'bobs');
-    assert.deepEqual(await l.told(), [`${c.name} create bobs`]);
-    l.close();
-  });
-}
 
 // ---- sdk §3
 

@@ -173,13 +173,13 @@ export async function startServer(options = {}) {
   return server;
 }
 
-export function request(port, method, path, { headers = {}, body, agent, timeout = 60000 } = {}) {
+export function request(port, method, path, { headers = {}, body, agent, localAddress, timeout = 60000 } = {}) {
   return new Promise((resolve, reject) => {
     const data = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const all = { ...headers };
     if (data !== undefined && data !== body && !all['Content-Type']) all['Content-Type'] = 'application/json';
     if (data !== undefined && all['Content-Length'] === undefined) all['Content-Length'] = Buffer.byteLength(data);
-    const req = http.request({ host: '127.0.0.1', port, method, path, headers: all, agent: agent ?? false, timeout }, (res) => {
+    const req = http.request({ host: '127.0.0.1', port, method, path, headers: all, agent: agent ?? false, localAddress, timeout }, (res) => {
       const parts = [];
       res.on('data', (p) => parts.push(p));
       res.on('error', reject);
