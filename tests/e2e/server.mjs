@@ -163,7 +163,7 @@ export async function startServer(options = {}) {
   try {
     await until(async () => {
       if (server.exited !== null) throw new Error(`server ended with ${server.exited}:\n${server.output}`);
-      return (await request(port, 'GET', '/api/health').catch(() => null))?.status === 200;
+      return (await request(port, 'GET', '/api/health', { timeout: 5000 }).catch(() => null))?.status === 200;
     }, 60000);
   } catch (err) {
     child.kill('SIGKILL');

@@ -30,8 +30,8 @@ test('a killed worker is replaced within 200 ms, connections wait instead of bei
   }
 });
 
-test('the port of a server that is still dying is waited for; one that stays taken is told', { timeout: 60e3 }, async () => {
-  const dying = net.createServer();
+test('the port of a server that is still dying is waited for; one that stays taken is told', { timeout: 180e3 }, async () => {
+  const dying = net.createServer((socket) => socket.destroy());
   await new Promise((done) => dying.listen(0, '127.0.0.1', done));
   const { port } = dying.address();
   setTimeout(() => dying.close(), 600);
