@@ -96,23 +96,6 @@ typedef struct {
     size_t count;
 } Question;
 
-static const char *column_cast(const Field *f)
-{
-    switch (field_column_kind(f)) {
-    case COLUMN_ID:
-    case COLUMN_TEXT:
-        return "TEXT";
-    case COLUMN_NUMBER:
-    case COLUMN_BOOL:
-        return "NUMERIC";
-    case COLUMN_LIST:
-    case COLUMN_JSON:
-    case COLUMN_GEO:
-        break;
-    }
-    return NULL;
-}
-
 /* "SELECT CAST(?7 AS TEXT) AS "id",?8 AS "tags"": the casts give the columns
  * the affinity of real ones, so that comparisons come out alike. */
 static void select_values(Question *q, Buf *sql, const Collection *c, const DbValue *values)

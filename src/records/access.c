@@ -19,10 +19,7 @@ bool record_values_row(void *arg, const Field *f, DbValue *out)
     return true;
 }
 
-/* Casts give the columns of the virtual row the affinity of real ones, so that
- * comparisons come out alike. Lists and json stay as they are: a cast would
- * read them as numbers. */
-static const char *column_cast(const Field *f)
+const char *column_cast(const Field *f)
 {
     switch (field_column_kind(f)) {
     case COLUMN_ID:

@@ -260,6 +260,11 @@ typedef struct {
 /* Error 400 of the field "recordId" when there is no such record. */
 MUST_CHECK Error *rule_try(App *app, Arena *a, const RuleTrial *trial, RuleOutcome *out);
 
+/* "TEXT", "NUMERIC" or NULL: the cast that gives a value the affinity which its column
+ * has, so that comparisons with it come out alike. Lists and json stay as they are: a
+ * cast would read them as numbers. */
+const char *column_cast(const Field *f);
+
 /* ---- looking at all files (file_scan.c) ---- */
 
 typedef struct {
