@@ -21,12 +21,12 @@ typedef struct {
 typedef struct {
     Check *k;
     const Schema *schema;
-    Arena *folder, *blob, *page;
-    const Collection *c;
-    Str collection_id, record_id; /* of the folder being walked */
-    Keys names;                   /* what its record names */
-    bool entered, unknown;        /* unknown: its columns are not as they should be */
-    Str after;                    /* last id of the page before */
+    Arena *blob, *page, *ends;
+    FileFolder folder;   /* being walked */
+    Keys names;          /* what its record names */
+    bool unknown;        /* its columns are not as they should be */
+    const Collection *c; /* whose records are walked */
+    Str after;           /* last id of the page before; in `ends` */
     Keys wanted;
     Keys orphans, bare, missing;
     uint64_t orphan_bytes;
@@ -99,31 +99,25 @@ static Error *names_work(Tx *tx, void *arg)
 {
     Files *s = arg;
     s->names = (Keys){0};
-    Buf sql = file_columns(tx, s->c);
+    Buf sql = file_columns(tx, s->folder.c);
     buf_add(&sql, S(" WHERE id = ?1"));
     Stmt *stmt;
     Error *err = tx_prepare(tx, buf_str(&sql), &stmt);
     if (err) return err;
-    stmt_bind_str(stmt, 1, s->record_id);
+    stmt_bind_str(stmt, 1, s->folder.record_id);
     bool row;
     err = stmt_step(stmt, &row);
-    if (!err && row) push_row_names(s->folder, s->c, stmt, &s->names);
+    if (!err && row) push_row_names(s->folder.arena, s->folder.c, stmt, &s->names);
     return err;
 }
 
 static Error *enter_folder(Files *s, Str collection_id, Str record_id)
 {
-    if (s->entered && str_eq(s->collection_id, collection_id) && str_eq(s->record_id, record_id))
-        return NULL;
-    arena_reset(s->folder);
-    s->entered = true;
-    s->collection_id = arena_copy(s->folder, collection_id);
-    s->record_id = arena_copy(s->folder, record_id);
-    s->c = schema_find_id(s->schema, collection_id);
+    if (!file_folder_enter(&s->folder, s->schema, collection_id, record_id)) return NULL;
     s->names = (Keys){0};
     s->unknown = false;
-    if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
-    Error *err = db_read(s->k->app->db, s->folder, names_work, s);
+    if (!file_folder_has_rows(&s->folder)) return NULL;
+    Error *err = db_read(s->k->app->db, s->folder.arena, names_work, s);
     s->unknown = db_error_kind(err) == DB_ERROR_SYNTAX; /* told by check_tables.c */
     return s->unknown ? NULL : err;
 }
@@ -186,14 +180,14 @@ static Error *page_work(Tx *tx, void *arg)
                       str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(s->c->id), STR_ARG(last),
                                  STR_ARG(names.items[n])));
     }
-    s->after = rows == PAGE_ROWS ? arena_copy(s->folder, last) : S("");
+    s->after = rows == PAGE_ROWS ? arena_copy(s->ends, last) : S("");
     return NULL;
 }
 
 static Error *check_collection(Files *s)
 {
     s->after = S("");
-    arena_reset(s->folder); /* keeps `after` of all pages of this collection */
+    arena_reset(s->ends);
     do {
         arena_reset(s->page);
         Error *err = db_read_slow(s->k->app->db, s->page, 0, page_work, s);
@@ -208,13 +202,6 @@ static Error *check_collection(Files *s)
         }
     } while (s->after.len > 0);
     return NULL;
-}
-
-static bool has_files(const Collection *c)
-{
-    for (size_t i = 0; i < c->field_count; i++)
-        if (c->fields[i].type == FIELD_FILE) return c->type != COLLECTION_VIEW;
-    return false;
 }
 
 /* ---- repairs ---- */
@@ -299,13 +286,14 @@ Error *check_files(Check *k)
         return NULL;
     }
     Files s = {.k = k, .schema = schema_hold(k->app->schema, k->a)};
-    s.folder = scratch(k->a);
+    s.folder.arena = scratch(k->a);
+    s.ends = scratch(k->a);
     s.blob = scratch(k->a);
     s.page = scratch(k->a);
     Error *err = storage_walk(k->app->storage, k->a, visit_blob, &s);
     for (size_t i = 0; i < s.schema->count && !err; i++) {
         s.c = s.schema->collections[i];
-        if (has_files(s.c)) err = check_collection(&s);
+        if (collection_has_files(s.c)) err = check_collection(&s);
     }
     if (!err) tell_all(&s);
     return err;

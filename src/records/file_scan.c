@@ -12,12 +12,11 @@ typedef struct {
     App *app;
     const Schema *schema;
     const FileScan *scan;
-    Arena *folder, *blob, *pages[2];
-    const Collection *c;
-    Str collection_id, record_id; /* of the folder being walked */
-    StrList names;                /* what its row names */
-    bool entered;
-    Str after; /* last id of the page before */
+    Arena *blob, *pages[2];
+    FileFolder folder;   /* being walked */
+    StrList names;       /* what its row names */
+    const Collection *c; /* whose rows are walked */
+    Str after;           /* last id of the page before */
     FileRows page;
 } Scan;
 
@@ -26,18 +25,30 @@ static Arena *scratch(Arena *a)
     return arena_within(a, "file scan", SCRATCH_BYTES);
 }
 
+bool file_folder_enter(FileFolder *f, const Schema *schema, Str collection_id, Str record_id)
+{
+    if (f->entered && str_eq(f->collection_id, collection_id) && str_eq(f->record_id, record_id))
+        return false;
+    arena_reset(f->arena);
+    f->entered = true;
+    f->collection_id = arena_copy(f->arena, collection_id);
+    f->record_id = arena_copy(f->arena, record_id);
+    f->c = schema_find_id(schema, collection_id);
+    return true;
+}
+
+bool file_folder_has_rows(const FileFolder *f)
+{
+    return f->c && f->c->type != COLLECTION_VIEW;
+}
+
 static Error *enter_folder(Scan *s, Str collection_id, Str record_id)
 {
-    if (s->entered && str_eq(s->collection_id, collection_id) && str_eq(s->record_id, record_id))
-        return NULL;
-    arena_reset(s->folder);
-    s->entered = true;
-    s->collection_id = arena_copy(s->folder, collection_id);
-    s->record_id = arena_copy(s->folder, record_id);
-    s->c = schema_find_id(s->schema, collection_id);
+    FileFolder *f = &s->folder;
+    if (!file_folder_enter(f, s->schema, collection_id, record_id)) return NULL;
     s->names = (StrList){0};
-    if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
-    return file_row_names(s->app->db, s->folder, s->c, s->record_id, &s->names);
+    if (!file_folder_has_rows(f)) return NULL;
+    return file_row_names(s->app->db, f->arena, f->c, f->record_id, &s->names);
 }
 
 /* Without a row, and not of an upload that may still be under way, nor of
@@ -47,8 +58,8 @@ static Error *is_orphan(Scan *s, Str name, bool *orphan)
     BlobInfo info;
     *orphan = false;
     arena_reset(s->blob);
-    Str key = str_printf(s->blob, "%.*s/%.*s/%.*s", STR_ARG(s->collection_id),
-                         STR_ARG(s->record_id), STR_ARG(name));
+    Str key = str_printf(s->blob, "%.*s/%.*s/%.*s", STR_ARG(s->folder.collection_id),
+                         STR_ARG(s->folder.record_id), STR_ARG(name));
     Error *err = storage_stat(s->app->storage, s->blob, key, &info);
     if (err) return err->status == 404 ? NULL : err;
     bool young = info.modified_ms > clock_wall_ms() - ORPHAN_AGE_MS;
@@ -62,7 +73,7 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
     Scan *s = arg;
     Error *err = enter_folder(s, collection_id, record_id);
     if (err) return err;
-    FileSeen seen = {.collection = s->c,
+    FileSeen seen = {.collection = s->folder.c,
                      .collection_id = collection_id,
                      .record_id = record_id,
                      .name = file_name,
@@ -119,7 +130,7 @@ bool collection_has_files(const Collection *c)
 Error *records_scan_files(App *app, Arena *a, const FileScan *scan)
 {
     Scan s = {.app = app, .schema = schema_hold(app->schema, a), .scan = scan};
-    s.folder = scratch(a);
+    s.folder.arena = scratch(a);
     s.blob = scratch(a);
     s.pages[0] = scratch(a);
     s.pages[1] = scratch(a);
@@ -128,9 +139,7 @@ Error *records_scan_files(App *app, Arena *a, const FileScan *scan)
     for (size_t i = 0; !err && i < s.schema->count; i++) {
         s.c = s.schema->collections[i];
         if (!collection_has_files(s.c)) continue;
-        const Collection *c = s.c;
-        if (remote) err = storage_walk_collection(app->storage, a, c->id, visit_blob, &s);
-        s.c = c;
+        if (remote) err = storage_walk_collection(app->storage, a, s.c->id, visit_blob, &s);
         if (!remote && !err) err = check_rows(&s);
     }
     return err;
@@ -141,7 +150,7 @@ Error *records_scan_files(App *app, Arena *a, const FileScan *scan)
 Error *records_remove_orphan(App *app, Arena *a, Str collection_id, Str record_id, Str name)
 {
     Scan s = {.app = app, .schema = schema_hold(app->schema, a)};
-    s.folder = scratch(a);
+    s.folder.arena = scratch(a);
     s.blob = scratch(a);
     bool orphan = false;
     Error *err = enter_folder(&s, collection_id, record_id);

@@ -279,6 +279,18 @@ typedef struct {
     Error *(*row)(void *arg); /* a row was compared; may be NULL */
     void *arg;
 } FileScan;
+/* The folder of one record, on a walk over blobs, which come folder by folder. */
+typedef struct {
+    Arena *arena;        /* reset for each */
+    const Collection *c; /* NULL: none has this id */
+    Str collection_id, record_id;
+    bool entered;
+} FileFolder;
+/* True when it is another one than before: all but `arena` is set anew. */
+bool file_folder_enter(FileFolder *f, const Schema *schema, Str collection_id, Str record_id);
+/* Its collection has rows, one of which may name the files. */
+bool file_folder_has_rows(const FileFolder *f);
+
 #define ORPHAN_AGE_MS (10 * 60 * 1000) /* no upload takes so long to get its row */
 /* Takes as long as there are files; an error of a callback ends it. Not in a
  * transaction. */

@@ -30,14 +30,13 @@ typedef struct {
     int64_t before_ms;   /* younger orphans are left alone */
     int64_t database_ms; /* when it was made: so are older ones */
     size_t orphans, older, foreign, missing;
-    Arena *folder, *blob, *pages[2];
+    Arena *blob, *pages[2];
 
-    const Collection *c;
-    Str collection_id, record_id; /* of the folder being walked */
-    StrList names;                /* what its row names */
-    bool entered;
+    FileFolder folder; /* being walked */
+    StrList names;     /* what its row names */
 
-    Str after; /* last id of the page before */
+    const Collection *c; /* whose rows are walked */
+    Str after;           /* last id of the page before */
     FileRows page;
 } Sweep;
 
@@ -50,17 +49,11 @@ static Arena *scratch(Arena *a)
 
 static Error *enter_folder(Sweep *s, Str collection_id, Str record_id)
 {
-    if (s->entered && str_eq(s->collection_id, collection_id) && str_eq(s->record_id, record_id)) {
-        return NULL;
-    }
-    arena_reset(s->folder);
-    s->entered = true;
-    s->collection_id = arena_copy(s->folder, collection_id);
-    s->record_id = arena_copy(s->folder, record_id);
-    s->c = schema_find_id(s->schema, collection_id);
+    FileFolder *f = &s->folder;
+    if (!file_folder_enter(f, s->schema, collection_id, record_id)) return NULL;
     s->names = (StrList){0};
-    if (!s->c || s->c->type == COLLECTION_VIEW) return NULL;
-    return file_row_names(s->app->db, s->folder, s->c, s->record_id, &s->names);
+    if (!file_folder_has_rows(f)) return NULL;
+    return file_row_names(s->app->db, f->arena, f->c, f->record_id, &s->names);
 }
 
 /* By a request that may still be under way. An object says so itself: its store's
@@ -166,7 +159,7 @@ Error *records_sweep_files(App *app, Arena *a, int64_t before_ms, size_t *orphan
     Sweep s = {.app = app, .schema = schema_hold(app->schema, a)};
     s.before_ms = before_ms;
     s.database_ms = database_made_ms(s.schema);
-    s.folder = scratch(a);
+    s.folder.arena = scratch(a);
     s.blob = scratch(a);
     s.pages[0] = scratch(a);
     s.pages[1] = scratch(a);
