@@ -13,7 +13,8 @@
  *
  * Invariants:
  *   1. start <= at <= end: the current block; [at, end) is free.
- *   2. held = bytes of all blocks without their headers; held <= limit.
+ *   2. held = bytes of all blocks without their headers; held <= limit but for
+ *      what arena_defer() and who the arena is lent to take.
  *   3. frame is the innermost arena_protect(), on the stack that runs now.
  *   4. charged = what of `held` is beyond budget->each, or more until the next
  *      settle(); the sum over all arenas is budget->held.
@@ -100,6 +101,7 @@ struct Arena {
     size_t next_block;
     Defer *defers;
     Frame *frame;
+    Arena *outer; /* of arena_within(); NULL = none */
     const char *name;
     size_t own_limit; /* the limit as created; `limit` has the grace added */
     size_t first_size;
@@ -143,22 +145,48 @@ static void blocks_free(Block **list)
     }
 }
 
-/* Ends the work that asked for too much: see arena_protect(). */
-NORETURN __attribute__((noinline)) static void end_work(Arena *a, int status, size_t wanted,
-                                                        const char *than, size_t limit)
+/* Each thread has its own; the address is its name. */
+static _Thread_local char this_thread;
+
+/* The arena whose arena_protect() this thread would return to: this one or one
+ * around it; NULL where there is none, or only on another thread. */
+static Arena *protected(Arena *a)
 {
-    (void)snprintf(a->overflow_cause, sizeof a->overflow_cause,
-                   "arena %s: %zu bytes more than %s of %zu allows", a->name, wanted, than, limit);
-    Frame *frame = a->frame;
-    if (!frame) {
-        (void)dprintf(2, "FATAL %s\n", a->overflow_cause);
+    while (a && !(a->frame && a->frame->thread == &this_thread))
+        a = a->outer;
+    return a;
+}
+
+/* Whether another thread works under an arena_protect() of this arena's, and has
+ * lent it to this one. */
+static bool is_lent(const Arena *a)
+{
+    while (a && !a->frame)
+        a = a->outer;
+    return a && a->frame->thread != &this_thread;
+}
+
+/* Ends the work that asked for too much: see arena_protect(). */
+NORETURN __attribute__((noinline, format(printf, 3, 4))) static void end_work(Arena *a, int status,
+                                                                              const char *format,
+                                                                              ...)
+{
+    Arena *to = protected(a);
+    char *cause = to ? to->overflow_cause : a->overflow_cause;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(cause, sizeof a->overflow_cause, format, args);
+    va_end(args);
+    if (!to) {
+        (void)dprintf(2, "FATAL arena %s: %s\n", a->name, cause);
         abort();
     }
-    /* The error must still be told: room for that, once a round. */
-    if (a->limit == a->own_limit) a->limit += GRACE;
-    a->overflow = (Error){.status = status,
-                          .message = error_default_message(status),
-                          .cause = str_from(a->overflow_cause)};
+    /* The error must still be told: room for that. */
+    to->limit = to->own_limit + GRACE;
+    to->overflow = (Error){.status = status,
+                           .message = error_default_message(status),
+                           .cause = str_from(to->overflow_cause)};
+    Frame *frame = to->frame;
 #ifdef HAVE_ASAN
     /* The frames skipped below would leave their red zones behind; the
      * sanitizer's own clean-up knows the thread's stack only, not a fiber's. */
@@ -170,17 +198,20 @@ NORETURN __attribute__((noinline)) static void end_work(Arena *a, int status, si
 
 NORETURN static void outgrown(Arena *a, size_t wanted)
 {
-    end_work(a, 500, wanted, "its limit", a->own_limit);
+    end_work(a, 500, "arena %s: %zu bytes more than its limit of %zu allows", a->name, wanted,
+             a->own_limit);
 }
 
-/* Each thread has its own; the address is its name. */
-static _Thread_local char this_thread;
+NORETURN static void no_memory(Arena *a, size_t wanted)
+{
+    end_work(a, 503, "arena %s: the system has no %zu bytes more", a->name, wanted);
+}
 
 /* What is told in the grace, clean-ups, and what runs where there is nothing to
  * unwind to (after the work, or lent to another thread) may always have more. */
-static bool may_be_refused(const Arena *a)
+static bool may_be_refused(Arena *a)
 {
-    return a->limit == a->own_limit && a->frame && a->frame->thread == &this_thread;
+    return a->limit == a->own_limit && protected(a);
 }
 
 static bool charge(Arena *a, size_t more)
@@ -208,16 +239,21 @@ static void settle(Arena *a)
     a->charged = due;
 }
 
-static bool within_limit(const Arena *a, size_t more)
+static size_t below(const Arena *a, size_t limit)
 {
-    return more <= a->limit && a->held <= a->limit - more;
+    return a->held < limit ? limit - a->held : 0;
 }
 
-/* Returns when the arena may hold so much more. */
+/* Returns when the arena may hold so much more. Who it is lent to cannot end the
+ * work and so may have some more than the limit: for an error's words. */
 static void claim(Arena *a, size_t bytes)
 {
-    if (!within_limit(a, bytes)) outgrown(a, bytes);
-    if (!charge(a, bytes)) end_work(a, 503, bytes, "what all share", a->budget->limit);
+    if (bytes > below(a, a->limit) &&
+        !(is_lent(a) && bytes <= below(a, a->own_limit + (size_t)2 * GRACE)))
+        outgrown(a, bytes);
+    if (!charge(a, bytes))
+        end_work(a, 503, "arena %s: %zu bytes more than what all share of %zu allows", a->name,
+                 bytes, a->budget->limit);
 }
 
 static char *own_block_new(Arena *a, size_t bytes, size_t align)
@@ -230,7 +266,7 @@ static char *own_block_new(Arena *a, size_t bytes, size_t align)
         memory = malloc(lead + bytes);
     else if (posix_memalign(&memory, align, lead + bytes) != 0)
         memory = NULL;
-    if (!memory) outgrown(a, bytes);
+    if (!memory) no_memory(a, bytes);
 
     Block *b = memory;
     *b = (Block){.size = bytes, .lead = lead};
@@ -252,12 +288,10 @@ __attribute__((noinline)) static char *take_slow(Arena *a, size_t bytes, size_t 
     if (CHECKED || bytes >= OWN_BLOCK || align > alignof(max_align_t))
         return own_block_new(a, bytes, align);
 
-    size_t size = a->next_block;
-    if (!within_limit(a, size)) size = a->limit - a->held;
-    if (size < bytes) outgrown(a, bytes);
+    size_t size = MAX(MIN(a->next_block, below(a, a->limit)), bytes);
     claim(a, size);
     Block *b = malloc(sizeof(Block) + size);
-    if (!b) outgrown(a, bytes);
+    if (!b) no_memory(a, bytes);
 
     *b = (Block){.size = size, .lead = sizeof(Block)};
     block_link(&a->grown, b);
@@ -371,7 +405,7 @@ static char *own_block_extend(Arena *a, const char *old, size_t new_size)
     block_unlink(&a->own, b);
     Block *moved = realloc(b, sizeof(Block) + new_size);
     block_link(&a->own, moved ? moved : b);
-    if (!moved) outgrown(a, more);
+    if (!moved) no_memory(a, more);
     moved->size = new_size;
     a->held += more;
     a->used += more;
@@ -467,7 +501,10 @@ Str str_lower(Arena *a, Str s)
 
 void arena_defer(Arena *a, void (*fn)(void *arg), void *arg)
 {
+    size_t limit = a->limit;
+    a->limit = SIZE_MAX; /* not refused: what `fn` gives back has been taken */
     Defer *d = arena_new(a, Defer, 1);
+    a->limit = limit;
     *d = (Defer){fn, arg, a->defers};
     a->defers = d;
 }
@@ -479,10 +516,9 @@ static void end_within(void *arg)
 
 Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes)
 {
-    Defer *d = arena_new(outer, Defer, 1); /* may end the work: before there is one */
     Arena *a = arena_create(name, limit_bytes);
-    *d = (Defer){end_within, a, outer->defers};
-    outer->defers = d;
+    a->outer = outer;
+    arena_defer(outer, end_within, a);
     return a;
 }
 
@@ -512,6 +548,5 @@ size_t arena_used(const Arena *a)
 size_t arena_room(const Arena *a)
 {
     size_t current = (size_t)(a->end - a->at);
-    size_t more = a->limit - a->held;
-    return MAX(current, more);
+    return MAX(current, below(a, a->limit));
 }

@@ -11,8 +11,9 @@
  *
  * arena_new() never returns NULL. An arena that would outgrow its limit ends
  * the work that uses it, not the process: control returns to the innermost
- * arena_protect() of that arena with an error of status 500. Outside of
- * arena_protect() outgrowing is a mistake of ours and aborts.
+ * arena_protect() of that arena with an error of status 500 (503 when the system
+ * has no more memory). Outside of arena_protect() outgrowing is a mistake of ours
+ * and aborts.
  *
  * One thread at a time: an arena may be handed from one thread to another
  * (a request whose work goes to the writer), never used by two at once.
@@ -89,14 +90,14 @@ Str str_concat(Arena *a, Str first, Str second);
 Str str_lower(Arena *a, Str s); /* ASCII only */
 
 /* Calls fn(arg) when the arena is reset. For what is not memory: file
- * descriptors, references, locks on a subscription.
- *
- * It takes memory, so it may end the work like all of the above. Hence count a
- * reference after its release is registered, and call none of them with a lock held. */
+ * descriptors, references, locks on a subscription. It is never refused, so what
+ * was taken just before is given back; all of the above may end the work, so that
+ * none of them may stand between, nor be called with a lock held. */
 void arena_defer(Arena *a, void (*fn)(void *arg), void *arg);
 
 /* An arena that lives in another and ends with it: for loops, which reset it each
- * round, and for what must not count against `outer`'s limit. */
+ * round, and for what must not count against `outer`'s limit. When it outgrows its
+ * own, that ends the work of the innermost arena_protect() of it or of `outer`. */
 Arena *arena_within(Arena *outer, const char *name, size_t limit_bytes);
 
 /* Runs work(arg). Returns its result, or, when the arena outgrew its limit on

@@ -431,6 +431,88 @@ static void one_within_another_ends_with_it(void **state)
     check_int("ended with the other", ended, 2);
 }
 
+static Error *outgrow_within(void *arg)
+{
+    return take_too_much(arena_within(arg, "inner", 100000));
+}
+
+static void one_within_another_ends_its_work(void **state)
+{
+    Arena *outer = *state;
+    Error *err = arena_protect(outer, outgrow_within, outer);
+    check_int("status", err ? err->status : 0, 500);
+    check_bool("which", str_find(err->cause, S("arena inner")) >= 0, true);
+    (void)error_cause(outer, err, "the error can be dressed");
+}
+
+static Error *outgrow_both(void *arg)
+{
+    Arena *inner = arena_within(arg, "inner", 100000);
+    Error *err = arena_protect(inner, take_too_much, inner);
+    assert_non_null(err);
+    return error_new(arg, 418, S("told"));
+}
+
+static void one_within_another_may_have_a_frame_of_its_own(void **state)
+{
+    Error *err = arena_protect(*state, outgrow_both, *state);
+    check_int("status", err ? err->status : 0, 418);
+}
+
+enum { MANY = 10000 }; /* clean-ups take more than all there is */
+
+typedef struct {
+    Arena *a;
+    int given_back;
+} Taken;
+
+static Error *take_many(void *arg)
+{
+    Taken *t = arg;
+    for (int i = 0; i < MANY; i++)
+        arena_defer(t->a, count_one, &t->given_back);
+    return NULL;
+}
+
+static void a_clean_up_is_never_refused(void **state)
+{
+    (void)state;
+    ArenaBudget spent = {.limit = 0, .each = 0};
+    for (int shared = 0; shared < 2; shared++) {
+        Taken t = {.a = arena_create("full", 100000)};
+        if (shared) arena_share(t.a, &spent);
+        assert_null(arena_protect(t.a, take_many, &t));
+        check_int("work is ended", wish(t.a, 100000), 500);
+        arena_destroy(t.a);
+        check_int("all given back", t.given_back, MANY);
+    }
+    check_int("the budget has all back", spent.held, 0);
+}
+
+static void *tell_elsewhere(void *arg)
+{
+    (void)str_printf(arg, "%.*s", 10000, "a pool's error, told where nothing could be ended");
+    return NULL;
+}
+
+static Error *fill_and_lend(void *arg)
+{
+    (void)arena_bytes(arg, arena_room(arg));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, tell_elsewhere, arg), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(arena_room(arg), 0);
+    return error_new(arg, 418, S("told"));
+}
+
+static void who_it_is_lent_to_may_tell_an_error(void **state)
+{
+    (void)state;
+    Arena *a = arena_create("lent", 100000);
+    check_int("then the work ends", arena_protect(a, fill_and_lend, a)->status, 500);
+    arena_destroy(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +523,10 @@ int main(void)
         test_with_arena(copies_and_prints),
         test_with_arena(deferred_run_last_first),
         test_with_arena(one_within_another_ends_with_it),
+        test_with_arena(one_within_another_ends_its_work),
+        test_with_arena(one_within_another_may_have_a_frame_of_its_own),
+        cmocka_unit_test(a_clean_up_is_never_refused),
+        cmocka_unit_test(who_it_is_lent_to_may_tell_an_error),
         cmocka_unit_test(outgrowing_ends_the_work),
         cmocka_unit_test(a_budget_is_shared),
         cmocka_unit_test(a_budget_counts_the_first_block),
