@@ -88,7 +88,8 @@ static void installer_end_job(void *arg)
 void superuser_on_change(void *arg, ChangeKind kind, const Record *record)
 {
     Auth *auth = arg;
-    if (kind == CHANGE_DELETE || !collection_is_superusers(record->collection)) return;
+    if (kind == CHANGE_DELETE || kind == CHANGE_MANY) return;
+    if (!collection_is_superusers(record->collection)) return;
     if (str_eq(record_str(record, S("email")), INSTALLER_EMAIL)) return;
     /* The writer's thread must not wait for a write, so another one does it. */
     if (!workers_post(auth->app->workers, installer_end_job, auth->app))

@@ -346,10 +346,23 @@ static void tell_callers_loop(Hub *hub, Change *change)
     loop_post(hub->loop, caller_changed, cc);
 }
 
+/* What cannot be told ends the streams: who comes back reads anew. */
+static void end_streams(Realtime *rt)
+{
+    pthread_mutex_lock(&rt->lock);
+    for (int i = 0; i < rt->hub_count; i++)
+        fanout_push(&rt->hubs[i], NULL);
+    pthread_mutex_unlock(&rt->lock);
+}
+
 void broker_on_change(void *arg, ChangeKind kind, const Record *r)
 {
     Realtime *rt = arg;
     if (atomic_load(&rt->client_count) == 0) return;
+    if (kind == CHANGE_MANY) {
+        end_streams(rt);
+        return;
+    }
 
     pthread_mutex_lock(&rt->lock);
     uint64_t topics = topics_interested(rt, r), callers = callers_interested(rt, r);

@@ -12,16 +12,18 @@
  * A row may have changed between being listed and being looked at (a deeper
  * frame deleted it): it is read again. Thousands of rows pass through here, so
  * beyond the first few they are read into a scratch arena; only what listeners
- * will be told after the commit is kept. */
+ * will be told after the commit is kept, up to a bound. */
 #include "base/map.h"
 #include "db/dialect.h"
 #include "records/records_internal.h"
 
 #define DEPTH_MAX     1000
 #define PAGE_ROWS     500
-#define FIRST_ROWS    64                   /* in the caller's arena */
-#define SCRATCH_BYTES ((size_t)64 << 20)   /* one row at a time */
-#define KEEP_BYTES    ((size_t)1024 << 20) /* records for listeners */
+#define FIRST_ROWS    64                 /* in the caller's arena, */
+#define FIRST_BYTES   ((size_t)1 << 20)  /* as long as it is small */
+#define SCRATCH_BYTES ((size_t)64 << 20) /* one row at a time */
+#define KEEP_BYTES    ((size_t)16 << 20) /* records for listeners; beyond: CHANGE_MANY */
+#define BLOCK_MAX     ((size_t)1 << 20)  /* what an arena may hold beyond what was asked for */
 
 #define REFUSED                                                                                    \
     "Failed to delete record. Make sure that the record is not part of a required relation "       \
@@ -55,6 +57,8 @@ typedef struct {
     const Schema *schema;
     Arena *a;
     Arena *scratch, *keep;
+    bool in_scratch; /* where the row is */
+    Map *untold;     /* collections of what is not kept, by id */
     Map *references; /* by collection id */
     Map *selects;    /* "SELECT … WHERE id=?1" by collection id */
     Frame *top, *spare;
@@ -63,36 +67,50 @@ typedef struct {
 
 /* ---- arenas ---- */
 
-static Arena *new_arena(Cascade *k, const char *name, size_t limit)
-{
-    return arena_within(k->a, name, limit);
-}
-
 /* Where the next row is read to; what was there before is gone. */
 static Arena *row_arena(Cascade *k)
 {
-    if (k->rows++ < FIRST_ROWS) return k->a;
-    if (!k->scratch) k->scratch = new_arena(k, "cascade", SCRATCH_BYTES);
+    k->in_scratch = k->rows++ >= FIRST_ROWS || arena_used(k->a) > FIRST_BYTES;
+    if (!k->in_scratch) return k->a;
+    if (!k->scratch) k->scratch = arena_within(k->a, "cascade", SCRATCH_BYTES);
     arena_reset(k->scratch);
     return k->scratch;
 }
 
-/* A record that outlives the row. */
+/* A record that outlives the row; NULL when that is too much to keep. */
 static const Record *keep_record(Cascade *k, const Record *r)
 {
-    if (k->rows <= FIRST_ROWS) return r;
-    if (!k->keep) k->keep = new_arena(k, "cascade events", KEEP_BYTES);
+    if (!k->in_scratch) return r;
+    if (!k->keep) k->keep = arena_within(k->a, "cascade events", KEEP_BYTES + 2 * BLOCK_MAX);
+    size_t count = r->collection->field_count, bytes = sizeof(*r) + count * sizeof(*r->values);
+    for (size_t i = 0; i < count; i++)
+        bytes += r->values[i].text.len;
+    if (arena_used(k->keep) + bytes > KEEP_BYTES) return NULL;
     Record *copy = record_clone(k->keep, r);
-    for (size_t i = 0; i < r->collection->field_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         copy->values[i].text = arena_copy(k->keep, copy->values[i].text);
     }
     return copy;
 }
 
+/* Once for each collection, and from then on nothing of it one by one. */
+static void announce_many(Cascade *k, const Collection *c)
+{
+    if (!k->untold) k->untold = map_new(k->a, 8);
+    if (map_get(k->untold, c->id)) return;
+    Record *any = record_alloc(k->a, c);
+    map_put(k->untold, c->id, any);
+    change_queue(k->app, k->tx, CHANGE_MANY, any);
+}
+
 static void announce(Cascade *k, ChangeKind kind, const Record *r)
 {
     if (k->app->listener_count == 0 && r->collection->type != COLLECTION_AUTH) return;
-    change_queue(k->app, k->tx, kind, keep_record(k, r));
+    const Record *kept = k->untold ? NULL : keep_record(k, r);
+    if (kept)
+        change_queue(k->app, k->tx, kind, kept);
+    else
+        announce_many(k, r->collection);
 }
 
 /* ---- references to a collection ---- */
@@ -274,7 +292,7 @@ static Error *remove_record(Cascade *k, const Record *r)
 /* One row `r` that holds the id of the deleted record in `f`. */
 static Error *release(Cascade *k, const Record *r, const Field *f, Str gone)
 {
-    Arena *a = k->rows <= FIRST_ROWS ? k->a : k->scratch;
+    Arena *a = k->in_scratch ? k->scratch : k->a;
     StrList rest = list_without(a, value_to_list(a, f, &r->values[f->index]), (StrList){&gone, 1});
     if (rest.count == 0 && f->cascade_delete) return remove_record(k, r);
     if (rest.count == 0 && f->required) return error_new(k->a, 400, S(REFUSED));

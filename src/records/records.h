@@ -29,7 +29,12 @@
 
 /* ---- what a request carries: made by the app, read by every module above ---- */
 
-typedef enum { CHANGE_CREATE, CHANGE_UPDATE, CHANGE_DELETE } ChangeKind;
+typedef enum {
+    CHANGE_CREATE,
+    CHANGE_UPDATE,
+    CHANGE_DELETE,
+    CHANGE_MANY, /* more than can be kept until the commit: of the record only the collection */
+} ChangeKind;
 typedef struct Record Record;
 /* After commit, in commit order, on the writer's thread; must be brief. */
 typedef void (*ChangeListener)(void *arg, ChangeKind kind, const Record *record);

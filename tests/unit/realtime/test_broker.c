@@ -491,6 +491,30 @@ static void clients_and_subscriptions_are_bounded(void **state)
     world_stop(&w);
 }
 
+/* A change of more records than are kept until the commit (records/cascade.c). */
+static void what_cannot_be_told_ends_the_streams(void **state)
+{
+    static Listener l[2];
+    Fixture *f = *state;
+    char event[256];
+    fixture_collection(f, "{'name':'posts','listRule':''}");
+    const Record *any = fixture_create(f, "posts", "{}");
+    World w;
+    world_start(&w, f, (RealtimeLimits){0});
+    for (int i = 0; i < 2; i++) {
+        assert_true(connect_listener(&w, &l[i], i));
+        assert_int_equal(subscribe(&w, l[i].id, i, "\"posts\"", ""), 204);
+    }
+    for (size_t i = 0; i < f->app.listener_count; i++)
+        f->app.listeners[i].fn(f->app.listeners[i].arg, CHANGE_MANY, any);
+    for (int i = 0; i < 2; i++) {
+        assert_false(next_event(&l[i], event, sizeof(event), PATIENCE_MS));
+        assert_true(l[i].closed);
+        close(l[i].fd);
+    }
+    world_stop(&w);
+}
+
 /* Keeps a loop busy until the flag is set. */
 static void sleep_on_the_loop(void *arg)
 {
@@ -559,6 +583,7 @@ int main(void)
         test_with_app(a_revoked_caller_hears_nothing_more),
         test_with_app(a_message_reaches_its_client_from_any_loop),
         test_with_app(clients_and_subscriptions_are_bounded),
+        test_with_app(what_cannot_be_told_ends_the_streams),
         test_with_app(a_backlog_is_bounded),
         test_with_app(silence_ends_a_stream),
     };

@@ -56,7 +56,7 @@ static inline Json *fixture_json(Fixture *f, const char *text)
 
 static inline void fixture_note(void *arg, ChangeKind kind, const Record *r)
 {
-    static const char *const NAMES[] = {"create", "update", "delete"};
+    static const char *const NAMES[] = {"create", "update", "delete", "many"};
     Fixture *f = arg;
     assert_true(f->change_count < FIXTURE_CHANGES);
     f->changes[f->change_count++] = str_printf(f->a, "%s %.*s/%.*s", NAMES[kind],

@@ -148,6 +148,26 @@ static void long_chain_and_ring(void **state)
     check_bool("gone", fixture_row(f, "chain", previous) == NULL, true);
 }
 
+/* More than is kept until the commit: what is left is told as one. */
+static void much_is_told_as_one(void **state)
+{
+    enum { ROWS = 24, ROW_BYTES = 1000000 };
+    Fixture *f = *state;
+    make_target(f);
+    relate(f, "b", "rel", "t",
+           ",'cascadeDelete':true},{'name':'body','type':'editor','maxSize':2000000");
+    char *body = arena_bytes(f->a, ROW_BYTES);
+    memset(body, 'x', ROW_BYTES);
+    Str json = str_printf(f->a, "{'rel':'t00000000000001','body':'%.*s'}", ROW_BYTES, body);
+    for (int i = 0; i < ROWS; i++)
+        fixture_create(f, "b", arena_cstr(f->a, json));
+    fixture_told(f, NULL);
+    check_ok("delete", fixture_delete(f, "t", S("t00000000000001"), NULL));
+    check_bool("the first ones", f->change_count > 8 && f->change_count < ROWS, true);
+    check_str("then the rest", f->changes[f->change_count - 1], "many b/");
+    check_bool("once", str_starts(f->changes[f->change_count - 2], S("delete b/")), true);
+}
+
 static Error *truncate_work(Tx *tx, void *arg)
 {
     Fixture *f = arg;
@@ -321,8 +341,13 @@ static void expands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_app(one_reference),       test_with_app(chains),    test_with_app(order),
-        test_with_app(long_chain_and_ring), test_with_app(truncates), test_with_app(expands),
+        test_with_app(one_reference),
+        test_with_app(chains),
+        test_with_app(order),
+        test_with_app(long_chain_and_ring),
+        test_with_app(much_is_told_as_one),
+        test_with_app(truncates),
+        test_with_app(expands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
