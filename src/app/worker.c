@@ -245,6 +245,7 @@ static bool requests_ended(const Worker *w)
 static NORETURN void leave(const Worker *w, const char *why)
 {
     log_warn("worker", why);
+    log_flush();
     _exit(atomic_load(&w->restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK);
 }
 
@@ -304,5 +305,6 @@ int worker_run(Arena *a, const WorkerPlan *plan)
     wait_for_sigterm();
     stop(&w);
     log_info("worker", "stopped");
+    log_flush();
     return atomic_load(&w.restart) ? WORKER_EXIT_RESTART : WORKER_EXIT_OK;
 }

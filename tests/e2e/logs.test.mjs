@@ -167,3 +167,16 @@ test('what waits is written at the end', async () => {
   admin = await server.admin();
   assert.equal((await find('last=words')).totalItems, 1);
 });
+
+test('what was held back in the last second is told at the end', async () => {
+  const TRIES = 200;
+  const other = await startServer();
+  const pb = await other.admin();
+  await pb.collections.update('users', { otp: { enabled: true } });
+  await Promise.all(Array.from({ length: TRIES }, () => pb.collection('users').requestOTP('nobody@example.com')));
+  await other.stop();
+  const told = () => [...other.output.matchAll(/one-time password for an unknown address(?:" count=(\d+))?/g)]
+    .reduce((sum, [, held]) => sum + Number(held ?? 1), 0);
+  await until(() => told() >= TRIES);
+  assert.equal(told(), TRIES);
+});
