@@ -14,7 +14,7 @@
  * So who reads the rows through the API sees the moment at once. A server that is
  * killed forgets up to two seconds of them: the places stay known, only the time
  * of the last sign-in from there is an older one. A row that has gone meanwhile
- * is skipped, and none is moved back (docs/decisions/0011-touches.md).
+ * is skipped, and none is moved back (docs/decisions/0012-touches.md).
  *
  * Any thread. The thread that writes starts with the first row.
  */
