@@ -9,6 +9,8 @@ import { problemOf, type Problem } from '../../lib/problem';
 import { filterOf, loadEntries, PAGE, type Entry, type Question } from './logs';
 
 const MOST = 5000;
+/** So many pages of new ones are caught up with; after more the list begins anew. */
+const CATCH_UP = 10;
 // Written many at once, from several loops: they arrive in order of time only nearly.
 const newestFirst = (entries: Entry[]) => entries.sort((a, b) => b.created.localeCompare(a.created));
 
@@ -23,6 +25,7 @@ export class Entries {
   #question: Question | null = null;
   #seen = new Set<string>();
   #page = 0;
+  #polling: AbortSignal | null = null;
   #until: string | null = null;
   #abort = new AbortController();
 
@@ -64,12 +67,18 @@ export class Entries {
     this.busy = false;
   };
 
-  /** Looks for newer ones; `hold` keeps them out of the list for now. */
+  /** Looks for newer ones, back to those that are here; `hold` keeps them out of the list for now. */
   poll = async (hold: boolean): Promise<boolean> => {
-    if (this.busy || this.problem || !this.#question) return false;
     const { signal } = this.#abort;
-    const found = await loadEntries(filterOf(this.#question), 1, signal).catch(() => []); // the shell tells of a lost connection
+    if (this.busy || this.problem || !this.#question || this.#polling === signal) return false;
+    this.#polling = signal;
+    const found = await this.#newer(this.#question, signal).catch(() => []); // the shell tells of a lost connection
+    this.#polling = null;
     if (signal.aborted) return false;
+    if (found === null) {
+      this.open(this.#question);
+      return true;
+    }
     const fresh = this.#fresh(found);
     if (fresh.length === 0) return false;
     this.waiting = [...fresh, ...this.waiting].slice(0, MOST);
@@ -77,9 +86,21 @@ export class Entries {
     return true;
   };
 
+  /** The newest until one that is here; null when there are too many in between. */
+  async #newer(question: Question, signal: AbortSignal): Promise<Entry[] | null> {
+    const found: Entry[] = [];
+    for (let page = 1; page <= CATCH_UP; page++) {
+      const some = await loadEntries(filterOf(question), page, signal);
+      found.push(...some);
+      if (some.length < PAGE || some.some((entry) => this.#seen.has(entry.id))) return found;
+    }
+    return null;
+  }
+
   show = (): void => {
     this.items = newestFirst([...this.waiting, ...this.items]).slice(0, MOST);
     this.waiting = [];
+    this.#seen = new Set(this.items.map((entry) => entry.id));
   };
 
   #fresh(found: Entry[]): Entry[] {
