@@ -143,6 +143,22 @@ test('a screen that breaks says so, and leaves the others alone', async () => {
   page.forgive(/each_key_duplicate/);
 });
 
+test('a screen that breaks for one collection shows the next', async () => {
+  const page = await ui.open('/kit');
+  await page.route(/\/api\/collections\?/, async (route) => {
+    const answer = await route.fetch();
+    const { items, ...rest } = await answer.json();
+    await route.fulfill({ response: answer, json: { ...rest, items: items.map((one) => (one.name === 'users' ? { ...one, fields: null } : one)) } });
+  });
+  await page.evaluate(() => { location.hash = '#/records/users'; });
+  const alert = page.getByRole('alert').filter({ hasText: 'This page cannot be shown' });
+  await alert.waitFor();
+  await page.evaluate(() => { location.hash = '#/records/_superusers'; });
+  await page.getByRole('heading', { name: '_superusers', level: 1 }).waitFor();
+  assert.equal(await alert.count(), 0);
+  page.forgive(/Cannot read properties of null/);
+});
+
 test('components: editor, chart, table, menu, combobox, files under the policy', async () => {
   const page = await ui.open('/kit');
   const editor = page.getByRole('textbox', { name: 'Query' });
