@@ -128,6 +128,22 @@ test('on a phone: everything in one column, nothing sideways', async () => {
   await checkBoth(page, 'home on a phone');
 });
 
+test('a line of the plot is another one: so is its colour', async () => {
+  const page = await ui.open('/kit');
+  const real = await overview();
+  const counts = (n) => real.buckets.map(() => n);
+  let shown = { total: counts(9), clientErrors: counts(1), serverErrors: counts(0), p50: counts(2), p99: counts(3), complete: true };
+  await page.route(/admin\/overview/, (route) => route.fulfill({ json: { ...real, requests: shown } }));
+  await page.evaluate(() => { location.hash = '#/home'; });
+  const canvas = page.locator('.plot canvas');
+  await canvas.waitFor();
+  const before = await canvas.elementHandle();
+  shown = { ...shown, clientErrors: counts(0), serverErrors: counts(1) };
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await until(() => before.evaluate((node) => !node.isConnected)); // drawn anew: a line keeps the colour it began with
+  await canvas.waitFor();
+});
+
 test('no log, no bucket, a failing server and names that are markup', async () => {
   const page = await ui.open('/kit');
   const real = await overview();
