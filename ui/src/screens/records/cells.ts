@@ -51,11 +51,26 @@ export const isPicture = (name: string): boolean => PICTURE.test(name);
 /** "invoice_k3J9x2LmQ1.pdf" as it was called: "invoice.pdf". */
 export const originalName = (name: string): string => name.replace(/_[A-Za-z0-9]{10}(\.[^.]+)?$/, '$1');
 
-let token: { value: string; until: number } | null = null;
-/** Protected files need a token of their own; it lives for minutes. */
+const TOKEN_KEPT_MS = 90_000;
+const TOKEN_AGAIN_MS = 45_000;
+let token: { value: string; until: number; session: string } | null = null;
+/** Protected files need a token of their own; it lives for minutes, and belongs to who is signed in. */
 export async function fileToken(): Promise<string> {
-  if (!token || token.until < Date.now()) token = { value: await api.files.getToken(), until: Date.now() + 90_000 };
+  const session = api.authStore.token;
+  if (!token || token.until < Date.now() || token.session !== session) token = { value: await api.files.getToken(), until: Date.now() + TOKEN_KEPT_MS, session };
   return token.value;
+}
+
+/** For $effect: tells the token, and each new one before the one before has ended. */
+export function watchFileToken(told: (token: string) => void, failed: (err: unknown) => void = () => {}): () => void {
+  let ended = false;
+  const ask = (fail: (err: unknown) => void) => void fileToken().then((fresh) => { if (!ended) told(fresh); }).catch((err: unknown) => { if (!ended) fail(err); });
+  ask(failed);
+  const timer = setInterval(() => ask(() => {}), TOKEN_AGAIN_MS); // one that fails: the next may come through
+  return () => {
+    ended = true;
+    clearInterval(timer);
+  };
 }
 
 export function fileUrl(row: Row, name: string, options: { thumb?: string; download?: boolean; token?: string } = {}): string {
