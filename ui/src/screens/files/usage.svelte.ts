@@ -48,14 +48,22 @@ export class FileUsage {
   percent = $state(0);
   #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOpen = false;
 
   open(): () => void {
     void connection.restored; // read, so that it goes on when the server is back
+    this.#isOpen = true;
     untrack(() => this.#start(false));
-    return () => this.#stop();
+    return () => {
+      this.#isOpen = false;
+      this.#stop();
+    };
   }
 
-  again = (): void => this.#start(true);
+  /** Not when the screen has gone meanwhile. */
+  again = (): void => {
+    if (this.#isOpen) this.#start(true);
+  };
 
   #stop(): void {
     this.#abort.abort();
@@ -76,7 +84,8 @@ export class FileUsage {
       if (signal.aborted) return;
       // Neither: what was counted is no longer so, because somebody deleted files meanwhile.
       const through = !answer.running && (answer.result !== null || answer.error !== null);
-      this.result = answer.result ?? this.result;
+      // The same one as before is no news to those who show it.
+      if (answer.result && answer.result.at !== this.result?.at) this.result = answer.result;
       this.running = !through;
       this.percent = answer.percent;
       this.problem = answer.error === null ? null : { kind: 'server', message: answer.error, fields: {} };
