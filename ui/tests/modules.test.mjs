@@ -7,8 +7,9 @@ import { loadModules } from './modules.mjs';
 let m, server, admin;
 before(async () => {
   server = await startServer();
-  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query'], { url: server.url });
+  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query', 'screens/records/cells', 'screens/logs/entries.svelte', 'screens/files/usage.svelte', 'lib/api'], { url: server.url });
   admin = await server.admin();
+  m.api.authStore.save(admin.authStore.token, admin.authStore.record);
 });
 after(() => server.stop());
 /** A promise and what settles it. */
@@ -76,6 +77,10 @@ test('the answer to an older request never takes the place of a newer one', asyn
   load.again();
   end();
   assert.equal(asked[3].signal.aborted, true, 'the screen closed: nobody waits for it');
+  end = load.run();
+  load.run(); // of the next screen, before the one before has gone
+  end();
+  assert.equal(asked[5].signal.aborted, false);
 });
 
 test('a view sorted by equal keys: each row is on one page, asked from either end', async () => {
@@ -155,5 +160,56 @@ test('a row that was saved is not shown as it was before; the last count counts'
   first(); // the count of three
   await settled();
   assert.equal(so.list.total, 2);
+  end();
+});
+
+test('the log, live: whatever came since is in it, and after very many it begins anew', async () => {
+  const ask = async (from, to) => {
+    for (let n = from; n < to; n += 50) await Promise.all(Array.from({ length: Math.min(50, to - n) }, (_, i) => fetch(`${server.url}/api/health?live=${n + i}`).then((res) => res.arrayBuffer())));
+    await until(async () => (await admin.logs.getList(1, 1, { filter: 'data.url ~ "live="' })).totalItems === to);
+  };
+  await ask(0, 1);
+  const list = new m.Entries();
+  const end = list.open({ filter: 'data.url ~ "live="', levels: [], from: Date.now() - 3600000, to: null });
+  await soon(() => !list.busy);
+  assert.equal(list.items.length, 1);
+  await ask(1, 252);
+  await Promise.all([list.poll(false), list.poll(false)]);
+  assert.equal(new Set(list.items.map((entry) => entry.id)).size, 252);
+  await ask(252, 1400);
+  await list.poll(true);
+  await soon(() => !list.busy);
+  assert.deepEqual([list.items.length, list.waiting.length], [100, 0]);
+  await list.older();
+  assert.equal(new Set(list.items.map((entry) => entry.id)).size, 200);
+  end();
+});
+
+test('the token for files is of who is signed in', async () => {
+  const first = await m.fileToken();
+  assert.equal(await m.fileToken(), first);
+  const other = { email: 'other@example.com', password: 'other-password-1' };
+  await admin.collection('_superusers').create({ ...other, passwordConfirm: other.password });
+  const { token, record } = await admin.collection('_superusers').authWithPassword(other.email, other.password);
+  m.api.authStore.clear();
+  m.api.authStore.save(token, record);
+  const of = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url')).id;
+  assert.deepEqual([of(await m.fileToken()) === of(first), of(await m.fileToken())], [false, record.id]);
+});
+
+test('files are counted while the screen is there; the same count is no news', async () => {
+  const usage = new m.FileUsage();
+  let end = usage.open();
+  await soon(() => usage.result && !usage.running);
+  const { result } = usage;
+  end();
+  usage.again();
+  assert.equal(usage.running, false);
+  end = usage.open();
+  await soon(() => !usage.running);
+  assert.equal(usage.result, result);
+  usage.again();
+  await soon(() => !usage.running);
+  assert.notEqual(usage.result.at, result.at);
   end();
 });

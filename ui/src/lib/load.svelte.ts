@@ -15,6 +15,7 @@ export class Load<T> {
   busy = $state(true);
   #fetch: (signal: AbortSignal) => Promise<T>;
   #abort: AbortController | null = null;
+  #run: symbol | null = null;
 
   constructor(fetch: (signal: AbortSignal) => Promise<T>) {
     this.#fetch = fetch;
@@ -23,12 +24,11 @@ export class Load<T> {
   /** For $effect: cancels the request before when it runs again or the screen closes. */
   run(): () => void {
     void connection.restored; // read, so that everything is fresh again when the server is back
-    this.#abort?.abort();
-    const abort = new AbortController();
-    this.#abort = abort;
-    untrack(() => (this.busy = true));
-    void this.#settle(this.#fetch(abort.signal), abort);
-    return () => this.#abort?.abort(); // the one of again(), too
+    const run = (this.#run = Symbol('run'));
+    this.again();
+    return () => {
+      if (this.#run === run) this.#abort?.abort(); // whichever came last; another screen's is not ours
+    };
   }
 
   async #settle(answer: Promise<T>, abort: AbortController): Promise<void> {
@@ -45,6 +45,10 @@ export class Load<T> {
   }
 
   again = (): void => {
-    this.run();
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    untrack(() => (this.busy = true));
+    void this.#settle(this.#fetch(abort.signal), abort);
   };
 }
