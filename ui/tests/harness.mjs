@@ -93,6 +93,11 @@ export async function startDashboard(options = {}) {
 
     /** Accessible by WCAG 2.2 AA as far as a machine can tell, and not wider than the screen. */
     async check(page, name = page.url()) {
+      // A theme that has just been changed is drawn first.
+      await page.evaluate(() => Promise.race([
+        new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+        new Promise((late) => setTimeout(late, 1000)),
+      ]));
       // Through the debugger, which the page's policy does not bind.
       await page.evaluate(AXE + ';0');
       const found = await page.evaluate((rules) => window.axe.run({ runOnly: rules }), RULES);
