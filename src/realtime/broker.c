@@ -158,6 +158,7 @@ static uint64_t interested(const Table *t, Str key)
 bool broker_add(Realtime *rt, Client *client)
 {
     pthread_mutex_lock(&rt->lock);
+    if (!client->hub->loop) client->hub->loop = loop_current();
     bool room = rt->clients.count < rt->limits.clients;
     if (room) {
         table_add(&rt->clients, &client->node, str_make(client->id, CLIENT_ID_BYTES));
@@ -351,7 +352,7 @@ static void end_streams(Realtime *rt)
 {
     pthread_mutex_lock(&rt->lock);
     for (int i = 0; i < rt->hub_count; i++)
-        fanout_push(&rt->hubs[i], NULL);
+        if (rt->hubs[i].loop) fanout_push(&rt->hubs[i], NULL); /* else nobody was there yet */
     pthread_mutex_unlock(&rt->lock);
 }
 

@@ -419,7 +419,6 @@ Error *hub_connect(Hub *hub, Req *req, Res *res)
         .idle_ms = l->idle_ms, .lifetime_ms = l->lifetime_ms, .pending_bytes = l->pending_bytes};
     Client *client = client_new(hub, req->arena, req_context(req)->real_ip);
     if (!client) return error_cause(req->arena, error_status(req->arena, 503), "out of memory");
-    if (!hub->loop) hub->loop = loop_current(); /* before the lock of broker_add() shows it */
     if (!broker_add(hub->rt, client)) {
         client_free(client);
         return error_new(req->arena, 503, S("Too many realtime clients."));
