@@ -351,6 +351,11 @@ void arena_share(Arena *a, ArenaBudget *budget)
     (void)charge(a, 0); /* the first block is held already */
 }
 
+ArenaBudget *arena_budget(const Arena *a)
+{
+    return a->budget;
+}
+
 void arena_reset(Arena *a)
 {
     /* A clean-up may allocate, and may even defer another one; it must not

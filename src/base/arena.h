@@ -51,8 +51,9 @@ typedef struct {
     _Atomic size_t held;
 } ArenaBudget;
 
-/* Right after the arena was made. The budget must outlive it. */
+/* Right after the arena was made. The budget must outlive it; NULL = none. */
 void arena_share(Arena *a, ArenaBudget *budget);
+ArenaBudget *arena_budget(const Arena *a);
 
 /* Runs what arena_defer() registered, last first, and forgets everything
  * allocated. Keeps at most one block for the next round. */

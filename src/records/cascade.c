@@ -61,6 +61,7 @@ typedef struct {
     Map *untold;     /* collections of what is not kept, by id */
     Map *references; /* by collection id */
     Map *selects;    /* "SELECT … WHERE id=?1" by collection id */
+    Map *deletes;    /* "DELETE … WHERE id=?1" by collection id */
     Frame *top, *spare;
     size_t depth, rows;
 } Cascade;
@@ -81,7 +82,10 @@ static Arena *row_arena(Cascade *k)
 static const Record *keep_record(Cascade *k, const Record *r)
 {
     if (!k->in_scratch) return r;
-    if (!k->keep) k->keep = arena_within(k->a, "cascade events", KEEP_BYTES + 2 * BLOCK_MAX);
+    if (!k->keep) {
+        k->keep = arena_within(k->a, "cascade events", KEEP_BYTES + 2 * BLOCK_MAX);
+        arena_share(k->keep, arena_budget(k->a)); /* a request may delete a thousand times */
+    }
     size_t count = r->collection->field_count, bytes = sizeof(*r) + count * sizeof(*r->values);
     for (size_t i = 0; i < count; i++)
         bytes += r->values[i].text.len;
@@ -232,14 +236,26 @@ static Error *read_row(Cascade *k, const Collection *c, Str id, Record **out)
     return NULL;
 }
 
-static Error *delete_row(Cascade *k, const Collection *c, Str id)
+static Str delete_sql(Cascade *k, const Collection *c)
 {
+    if (!k->deletes) k->deletes = map_new(k->a, 8);
+    Str *known = map_get(k->deletes, c->id);
+    if (known) return *known;
+
     Buf sql = buf_new(k->a, 48);
     buf_add(&sql, S("DELETE FROM "));
     sql_name(&sql, k->tx, c->name);
     buf_add(&sql, S(" WHERE id=?1"));
+    known = arena_new(k->a, Str, 1);
+    *known = buf_str(&sql);
+    map_put(k->deletes, c->id, known);
+    return *known;
+}
+
+static Error *delete_row(Cascade *k, const Collection *c, Str id)
+{
     Stmt *stmt;
-    Error *err = tx_prepare(k->tx, buf_str(&sql), &stmt);
+    Error *err = tx_prepare(k->tx, delete_sql(k, c), &stmt);
     if (err) return err;
     stmt_bind_str(stmt, 1, id);
     return stmt_run(stmt, NULL);
@@ -253,7 +269,12 @@ static void push(Cascade *k, const Collection *c, Str id, const References *refe
     } else {
         frame = arena_new(k->a, Frame, 1);
     }
-    *frame = (Frame){.id = arena_copy(k->a, id), .c = c, .references = references, .below = k->top};
+    Str *room = frame->ids.items; /* a spare one's */
+    *frame = (Frame){.id = arena_copy(k->a, id),
+                     .c = c,
+                     .references = references,
+                     .ids = {room, 0},
+                     .below = k->top};
     k->top = frame;
     k->depth++;
 }
@@ -312,7 +333,8 @@ static Error *visit(Cascade *k, Frame *frame, const Reference *reference, Str id
     Error *err = read_row(k, reference->from, id, &r);
     if (err || !r) return err;
     const Field *f = reference->field;
-    if (f && !list_has(value_to_list(k->a, f, &r->values[f->index]), frame->id)) return NULL;
+    Arena *a = k->in_scratch ? k->scratch : k->a;
+    if (f && !list_has(value_to_list(a, f, &r->values[f->index]), frame->id)) return NULL;
 
     frame->acted = true;
     return f ? release(k, r, f, frame->id) : remove_record(k, r);

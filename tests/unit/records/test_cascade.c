@@ -168,6 +168,22 @@ static void much_is_told_as_one(void **state)
     check_bool("once", str_starts(f->changes[f->change_count - 2], S("delete b/")), true);
 }
 
+/* A request's memory bounds how much may hang on one record. */
+static void a_row_takes_little(void **state)
+{
+    enum { ROWS = 600, A_ROW = 2000 };
+    Fixture *f = *state;
+    make_target(f);
+    relate(f, "b", "rel", "t", ",'cascadeDelete':true");
+    relate(f, "c", "rel", "b", ",'cascadeDelete':true"); /* each row of b is looked for in c */
+    f->app.listener_count = 0;
+    for (int i = 0; i < ROWS; i++)
+        fixture_create(f, "b", "{'rel':'t00000000000001'}");
+    size_t before = arena_used(f->a);
+    check_ok("delete", fixture_delete(f, "t", S("t00000000000001"), NULL));
+    check_bool("little", arena_used(f->a) - before < (size_t)ROWS * A_ROW, true);
+}
+
 static Error *truncate_work(Tx *tx, void *arg)
 {
     Fixture *f = arg;
@@ -346,6 +362,7 @@ int main(void)
         test_with_app(order),
         test_with_app(long_chain_and_ring),
         test_with_app(much_is_told_as_one),
+        test_with_app(a_row_takes_little),
         test_with_app(truncates),
         test_with_app(expands),
     };
