@@ -86,10 +86,10 @@ static void rows_forget(Touches *t, const Touch *written, size_t count)
 
 static size_t rows_copy(Touches *t, Arena *a, Touch **out)
 {
+    size_t count = 0, room = t->count; /* what comes meanwhile waits for the next time */
+    Touch *rows = arena_new(a, Touch, MAX(room, 1));
     pthread_mutex_lock(&t->lock);
-    size_t count = 0;
-    Touch *rows = arena_new(a, Touch, MAX(t->count, 1));
-    for (size_t i = 0; i < TOUCHES_MAX; i++) {
+    for (size_t i = 0; i < TOUCHES_MAX && count < room; i++) {
         const Touch *row = &t->rows[i / WAYS][i % WAYS];
         if (row->len) rows[count++] = *row;
     }
