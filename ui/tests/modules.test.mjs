@@ -7,7 +7,7 @@ import { loadModules } from './modules.mjs';
 let m, server, admin;
 before(async () => {
   server = await startServer();
-  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query', 'screens/records/cells', 'screens/logs/entries.svelte', 'screens/files/usage.svelte', 'lib/api'], { url: server.url });
+  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query', 'screens/records/cells', 'screens/records/model', 'screens/records/store', 'screens/logs/entries.svelte', 'screens/files/usage.svelte', 'lib/api'], { url: server.url });
   admin = await server.admin();
   m.api.authStore.save(admin.authStore.token, admin.authStore.record);
 });
@@ -101,12 +101,18 @@ test('a view sorted by equal keys: each row is on one page, asked from either en
 
 /** A list that can change, and the answers about it that are on their way. */
 function long(length) {
-  const so = { rows: Array.from({ length }, (_, i) => ({ id: `r${i}`, at: i })), held: null };
+  const so = { rows: Array.from({ length }, (_, i) => ({ id: `r${i}`, at: i })), held: null, asked: [], atOnce: false };
   const answer = async (what) => { if (so.held) await new Promise((go) => so.held.push(go)); return what; };
+  /** What the SDK throws when a request is given up. */
+  const givenUp = (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => m.api.send('/api/health', { method: 'GET', signal }).catch(reject)));
   so.hold = () => { const held = (so.held = []); return held; };
   so.free = () => { so.held?.forEach((go) => go()); so.held = null; };
   const ask = (page, sort) => answer((sort.startsWith('-') ? so.rows.slice().reverse() : so.rows).slice((page - 1) * m.PER_PAGE, page * m.PER_PAGE));
-  so.list = new m.Rows((page, _, total) => m.pageAt(page, m.PER_PAGE, total, 'at', ask), () => answer(so.rows.length));
+  so.list = new m.Rows((page, signal, total) => {
+    so.asked.push(signal);
+    const rows = m.pageAt(page, m.PER_PAGE, total, 'at', ask);
+    return so.atOnce ? Promise.race([rows, givenUp(signal)]) : rows;
+  }, () => answer(so.rows.length));
   return so;
 }
 
@@ -141,6 +147,30 @@ test('a page that was on its way when something changed is asked again', async (
   void so.list.refresh();
   so.free();
   await soon(() => so.list.at(0).changed && so.list.at(120).changed);
+  end();
+});
+
+test('a page that was asked for again and given up is asked for when it is looked at', async () => {
+  const so = long(1000);
+  const end = so.list.open();
+  await soon(() => so.list.loaded && so.list.counted);
+  for (const settle of ['late', 'at once']) {
+    so.list.show(200, 240);
+    await soon(() => so.list.at(200) && !so.list.busy);
+    so.atOnce = settle === 'at once';
+    so.hold();
+    const { length } = so.asked;
+    void so.list.refresh();
+    await soon(() => so.asked.length > length);
+    so.rows = so.rows.map((row) => ({ ...row, changed: settle }));
+    so.list.show(800, 840);
+    await soon(() => so.asked.slice(length).some((signal) => signal.aborted));
+    so.free();
+    await soon(() => so.list.at(800) && !so.list.busy);
+    so.list.show(200, 240);
+    await soon(() => so.list.at(200) && !so.list.busy);
+    assert.equal(so.list.at(200).changed, settle);
+  }
   end();
 });
 
@@ -183,6 +213,43 @@ test('the log, live: whatever came since is in it, and after very many it begins
   await list.older();
   assert.equal(new Set(list.items.map((entry) => entry.id)).size, 200);
   end();
+});
+
+test('the log, live: what is written between two pages brings no entry twice', async () => {
+  const url = '"between="';
+  const ask = (from, to) => Promise.all(Array.from({ length: to - from }, (_, i) => fetch(`${server.url}/api/health?between=${from + i}`).then((res) => res.arrayBuffer())));
+  const written = (n) => until(async () => (await admin.logs.getList(1, 1, { filter: `data.url ~ ${url}` })).totalItems === n);
+  await ask(0, 1);
+  await written(1);
+  const list = new m.Entries();
+  const end = list.open({ filter: `data.url ~ ${url}`, levels: [], from: Date.now() - 3600000, to: null });
+  await soon(() => !list.busy);
+  await ask(1, 120);
+  await written(120);
+  const { fetch: real } = globalThis;
+  let between = null;
+  globalThis.fetch = async (...args) => {
+    if (String(args[0]).includes('page=2')) await (between ??= (async () => { globalThis.fetch = real; await ask(120, 125); await written(125); })());
+    return real(...args);
+  };
+  await list.poll(false).finally(() => (globalThis.fetch = real));
+  assert.ok(between);
+  const ids = list.items.map((entry) => entry.id);
+  assert.deepEqual([ids.length, new Set(ids).size], [120, 120]);
+  await list.poll(false);
+  assert.equal(list.items.length, 125);
+  end();
+});
+
+test('a saved record is known with its tag: the next save compares, and is not refused', async () => {
+  const made = await admin.collections.create({ name: 'tagged', type: 'base', fields: [{ name: 'title', type: 'text' }, { name: 'photos', type: 'file', maxSelect: 2 }, { name: 'updated', type: 'autodate', onCreate: true, onUpdate: true }] });
+  const untouched = await m.createRecord(made, { id: '', title: 'one', photos: [m.addUpload(new File(['x'], 'a.txt'))] });
+  assert.deepEqual([untouched.values.id, untouched.values.photos], [untouched.row.id, untouched.row.photos]);
+  assert.match(untouched.values[m.TAG], /^".+"$/);
+  const second = await m.saveRecord(made, untouched.row.id, { title: 'two' }, { ...untouched.values, title: 'two' });
+  const third = await m.saveRecord(made, untouched.row.id, { title: 'three' }, { ...second.values, title: 'three' });
+  assert.equal(third.values.title, 'three');
+  await assert.rejects(m.saveRecord(made, untouched.row.id, { title: 'late' }, { ...second.values, title: 'late' }), m.isStale);
 });
 
 test('the token for files is of who is signed in', async () => {

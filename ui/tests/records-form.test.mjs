@@ -136,6 +136,8 @@ test('typed is not lost: an ended session, a cut network', async () => {
 
 test('what is typed while it is saved stays in the panel, and is saved next', async () => {
   const page = await ui.open('/records/shops?record=new');
+  const changes = [];
+  page.on('response', (answer) => { if (answer.request().method() === 'PATCH') changes.push([answer.status(), Boolean(answer.request().headers()['if-match'])]); });
   let gate = null;
   await page.route(/shops\/records/, async (route) => { if (route.request().method() !== 'GET') await gate; await route.continue(); });
   /** Holds the next write until `release`. */
@@ -167,6 +169,26 @@ test('what is typed while it is saved stays in the panel, and is saved next', as
   await save(page);
   await panel(page).waitFor({ state: 'hidden' });
   assert.equal((await admin.collection('shops').getFirstListItem('name = "Far East"')).city, 'Bari Vecchia');
+  assert.deepEqual(changes, [[200, true], [200, true]], 'each compares, none is refused');
+});
+
+test('a record that was saved here is told when somebody else deletes it', async () => {
+  const { id } = await bySku('sku-9');
+  const page = await ui.open(`/records/products?record=${id}`);
+  const form = panel(page);
+  let release;
+  const gate = new Promise((resolve) => (release = resolve));
+  await page.route(/products\/records\//, async (route) => { if (route.request().method() === 'PATCH') await gate; await route.continue(); });
+  const asked = page.waitForRequest((request) => request.method() === 'PATCH');
+  await form.getByLabel('title').fill('Mine');
+  await save(page);
+  await asked;
+  await form.getByLabel('title').fill('Mine, and more');
+  release();
+  await page.getByText('Saved.').waitFor();
+  await products().delete(id);
+  await form.getByText('Somebody else has just deleted this record.').waitFor();
+  assert.equal(await form.getByLabel('title').inputValue(), 'Mine, and more');
 });
 
 test('a search that fails says so, and finds when it is asked again', async () => {

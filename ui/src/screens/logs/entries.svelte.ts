@@ -103,9 +103,8 @@ export class Entries {
     this.#seen = new Set(this.items.map((entry) => entry.id));
   };
 
+  /** Each once: what is written between two requests moves the end of one page to the next. */
   #fresh(found: Entry[]): Entry[] {
-    const fresh = newestFirst(found.filter((entry) => !this.#seen.has(entry.id)));
-    for (const entry of fresh) this.#seen.add(entry.id);
-    return fresh;
+    return newestFirst(found.filter((entry) => !this.#seen.has(entry.id) && this.#seen.add(entry.id)));
   }
 }

@@ -95,12 +95,7 @@ export class Rows {
     this.busy = true;
     try {
       const rows = await this.#fetch(page, abort.signal, total);
-      if (abort.signal.aborted || this.#all.signal.aborted) return;
-      this.#pages.set(page, rows.map((row) => this.#asSaved(row, began)));
-      this.#forget();
-      this.#measure(page, rows.length);
-      this.problem = null;
-      this.loaded = true;
+      if (!abort.signal.aborted && !this.#all.signal.aborted) this.#take(page, rows, began);
     } catch (err) {
       const problem = problemOf(err);
       if (problem.kind !== 'cancelled') this.problem = problem;
@@ -109,7 +104,17 @@ export class Rows {
       if (this.#asked.size === 0) this.#saved.clear();
       this.busy = this.#asked.size > 0;
     }
-    if (this.#stale.delete(page) && !this.#all.signal.aborted) await this.#anew([page]);
+    // Given up, it is as it was before whatever it was asked for.
+    const isOld = this.#stale.delete(page) || abort.signal.aborted;
+    if (isOld && !this.#all.signal.aborted) await this.#anew([page]);
+  }
+
+  #take(page: number, rows: Row[], began: number): void {
+    this.#pages.set(page, rows.map((row) => this.#asSaved(row, began)));
+    this.#forget();
+    this.#measure(page, rows.length);
+    this.problem = null;
+    this.loaded = true;
   }
 
   #asSaved(row: Row, began: number): Row {
