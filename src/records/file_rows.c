@@ -10,7 +10,9 @@ typedef struct {
     const Collection *c;
     Str id; /* or the one before the page */
     StrList names;
-    FileRows page;
+    FileRow *items; /* the page: at least one row where there is one */
+    size_t count;
+    bool more; /* there may be rows after these */
 } Rows;
 
 /* "SELECT id,avatar,docs FROM users" */
@@ -80,23 +82,35 @@ static Error *page_work(Tx *tx, void *arg)
         rows[count++] = (FileRow){arena_copy(a, stmt_str(stmt, 0)), row_names(a, r->c, stmt)};
     }
     stmt_release(stmt);
-    r->page = (FileRows){rows, count, row};
+    r->items = rows;
+    r->count = count;
+    r->more = row;
     return NULL;
 }
 
-Error *file_row_names(Db *db, Arena *a, const Collection *c, Str id, StrList *out)
+Error *file_folder_names(Db *db, const Schema *schema, FileFolder *f, Str collection_id,
+                         Str record_id, StrList *names)
 {
-    Rows r = {.c = c, .id = id};
-    Error *err = db_read(db, a, names_work, &r);
-    if (!err) *out = r.names;
+    if (!file_folder_enter(f, schema, collection_id, record_id)) return NULL;
+    *names = (StrList){0};
+    if (!file_folder_has_rows(f)) return NULL;
+    Rows r = {.c = f->c, .id = f->record_id};
+    Error *err = db_read(db, f->arena, names_work, &r);
+    if (!err) *names = r.names;
     return err;
 }
 
-Error *file_rows_page(Db *db, Arena *a, const Collection *c, Str after, FileRows *out)
+Error *file_rows_each(Db *db, Arena *const pages[2], const Collection *c,
+                      Error *(*row)(void *arg, const FileRow *row), void *arg)
 {
-    Rows r = {.c = c, .id = after};
-    arena_reset(a);
-    Error *err = db_read_slow(db, a, PAGE_MS, page_work, &r);
-    if (!err) *out = r.page;
-    return err;
+    Rows r = {.c = c, .id = S("")};
+    for (size_t round = 0;; round++) {
+        Arena *a = pages[round % 2]; /* `id` is in the other one */
+        arena_reset(a);
+        Error *err = db_read_slow(db, a, PAGE_MS, page_work, &r);
+        for (size_t i = 0; !err && i < r.count; i++)
+            err = row(arg, &r.items[i]);
+        if (err || !r.more) return err;
+        r.id = r.items[r.count - 1].id;
+    }
 }

@@ -16,8 +16,6 @@ typedef struct {
     FileFolder folder;   /* being walked */
     StrList names;       /* what its row names */
     const Collection *c; /* whose rows are walked */
-    Str after;           /* last id of the page before */
-    FileRows page;
 } Scan;
 
 static Arena *scratch(Arena *a)
@@ -42,15 +40,6 @@ bool file_folder_has_rows(const FileFolder *f)
     return f->c && f->c->type != COLLECTION_VIEW;
 }
 
-static Error *enter_folder(Scan *s, Str collection_id, Str record_id)
-{
-    FileFolder *f = &s->folder;
-    if (!file_folder_enter(f, s->schema, collection_id, record_id)) return NULL;
-    s->names = (StrList){0};
-    if (!file_folder_has_rows(f)) return NULL;
-    return file_row_names(s->app->db, f->arena, f->c, f->record_id, &s->names);
-}
-
 /* Without a row, and not of an upload that may still be under way, nor of
  * somebody else who uses the same bucket. */
 static Error *is_orphan(Scan *s, Str name, bool *orphan)
@@ -71,7 +60,8 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
                          uint64_t size_bytes)
 {
     Scan *s = arg;
-    Error *err = enter_folder(s, collection_id, record_id);
+    Error *err =
+        file_folder_names(s->app->db, s->schema, &s->folder, collection_id, record_id, &s->names);
     if (err) return err;
     FileSeen seen = {.collection = s->folder.c,
                      .collection_id = collection_id,
@@ -87,8 +77,9 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 
 /* ---- rows ---- */
 
-static Error *check_row(Scan *s, const FileRow *row)
+static Error *check_row(void *arg, const FileRow *row)
 {
+    Scan *s = arg;
     for (size_t i = 0; i < row->names.count; i++) {
         BlobInfo info;
         arena_reset(s->blob);
@@ -104,20 +95,6 @@ static Error *check_row(Scan *s, const FileRow *row)
         if (err) return err;
     }
     return s->scan->row ? s->scan->row(s->scan->arg) : NULL;
-}
-
-static Error *check_rows(Scan *s)
-{
-    s->after = S("");
-    for (size_t round = 0;; round++) {
-        Arena *a = s->pages[round % 2]; /* `after` is in the other one */
-        Error *err = file_rows_page(s->app->db, a, s->c, s->after, &s->page);
-        if (err) return err;
-        for (size_t i = 0; !err && i < s->page.count; i++)
-            err = check_row(s, &s->page.items[i]);
-        if (err || !s->page.more) return err;
-        s->after = s->page.items[s->page.count - 1].id;
-    }
 }
 
 bool collection_has_files(const Collection *c)
@@ -140,7 +117,7 @@ Error *records_scan_files(App *app, Arena *a, const FileScan *scan)
         s.c = s.schema->collections[i];
         if (!collection_has_files(s.c)) continue;
         if (remote) err = storage_walk_collection(app->storage, a, s.c->id, visit_blob, &s);
-        if (!remote && !err) err = check_rows(&s);
+        if (!remote && !err) err = file_rows_each(app->db, s.pages, s.c, check_row, &s);
     }
     return err;
 }
@@ -153,7 +130,8 @@ Error *records_remove_orphan(App *app, Arena *a, Str collection_id, Str record_i
     s.folder.arena = scratch(a);
     s.blob = scratch(a);
     bool orphan = false;
-    Error *err = enter_folder(&s, collection_id, record_id);
+    Error *err =
+        file_folder_names(app->db, s.schema, &s.folder, collection_id, record_id, &s.names);
     if (!err && list_has(s.names, name)) return error_new(a, 400, S("A record has this file."));
     if (!err) err = is_orphan(&s, name, &orphan);
     if (err) return err;

@@ -84,17 +84,15 @@ typedef struct {
     Str id;
     StrList names; /* of all its file fields, each once */
 } FileRow;
-typedef struct {
-    FileRow *items;
-    size_t count;
-    bool more; /* there may be rows after these */
-} FileRows;
 
-/* None when there is no such row. Not in a transaction. */
-MUST_CHECK Error *file_row_names(Db *db, Arena *a, const Collection *c, Str id, StrList *out);
-/* A page of the rows whose ids come after `after`, by id, at least one where there is
- * one. Resets `a`, and takes about 8 MB of it at the most. Not in a transaction. */
-MUST_CHECK Error *file_rows_page(Db *db, Arena *a, const Collection *c, Str after, FileRows *out);
+/* What the row of this folder names; of the folder before, *names stays as it is. Not
+ * in a transaction. */
+MUST_CHECK Error *file_folder_names(Db *db, const Schema *schema, FileFolder *f, Str collection_id,
+                                    Str record_id, StrList *names);
+/* All rows by id, page by page, each about 8 MB at the most: read to `pages` in turn.
+ * An error of `row` ends it. Not in a transaction. */
+MUST_CHECK Error *file_rows_each(Db *db, Arena *const pages[2], const Collection *c,
+                                 Error *(*row)(void *arg, const FileRow *row), void *arg);
 
 /* ---- render.c: rows to JSON ---- */
 

@@ -36,8 +36,6 @@ typedef struct {
     StrList names;     /* what its row names */
 
     const Collection *c; /* whose rows are walked */
-    Str after;           /* last id of the page before */
-    FileRows page;
 } Sweep;
 
 static Arena *scratch(Arena *a)
@@ -46,15 +44,6 @@ static Arena *scratch(Arena *a)
 }
 
 /* ---- blobs without a row ---- */
-
-static Error *enter_folder(Sweep *s, Str collection_id, Str record_id)
-{
-    FileFolder *f = &s->folder;
-    if (!file_folder_enter(f, s->schema, collection_id, record_id)) return NULL;
-    s->names = (StrList){0};
-    if (!file_folder_has_rows(f)) return NULL;
-    return file_row_names(s->app->db, f->arena, f->c, f->record_id, &s->names);
-}
 
 /* By a request that may still be under way. An object says so itself: its store's
  * clock is not ours. */
@@ -70,7 +59,8 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
     Sweep *s = arg;
     BlobInfo info;
     (void)size_bytes;
-    Error *err = enter_folder(s, collection_id, record_id);
+    Error *err =
+        file_folder_names(s->app->db, s->schema, &s->folder, collection_id, record_id, &s->names);
     if (err || list_has(s->names, file_name)) return err;
 
     arena_reset(s->blob); /* closes the one before */
@@ -98,8 +88,9 @@ static Error *visit_blob(void *arg, Str collection_id, Str record_id, Str file_n
 
 /* ---- rows without their blob ---- */
 
-static void check_row(Sweep *s, const FileRow *row)
+static Error *check_row(void *arg, const FileRow *row)
 {
+    Sweep *s = arg;
     for (size_t i = 0; i < row->names.count; i++) {
         BlobInfo info;
         arena_reset(s->blob);
@@ -108,20 +99,7 @@ static void check_row(Sweep *s, const FileRow *row)
         if (!err || err->status != 404) continue;
         if (s->missing++ < LOGGED_MAX) log_warn("records", "file missing", LOG_STR("key", key));
     }
-}
-
-static Error *check_rows(Sweep *s)
-{
-    s->after = S("");
-    for (size_t round = 0;; round++) {
-        Arena *a = s->pages[round % 2]; /* `after` is in the other one */
-        Error *err = file_rows_page(s->app->db, a, s->c, s->after, &s->page);
-        if (err) return err;
-        for (size_t i = 0; i < s->page.count; i++)
-            check_row(s, &s->page.items[i]);
-        if (!s->page.more) return NULL;
-        s->after = s->page.items[s->page.count - 1].id;
-    }
+    return NULL;
 }
 
 /* The system collections were made with the database; their `created` cannot be
@@ -138,7 +116,8 @@ static Error *sweep_local(Sweep *s, Arena *a)
     Error *err = storage_walk(s->app->storage, a, visit_blob, s);
     for (size_t i = 0; !err && i < s->schema->count; i++) {
         s->c = s->schema->collections[i];
-        if (collection_has_files(s->c)) err = check_rows(s);
+        if (collection_has_files(s->c))
+            err = file_rows_each(s->app->db, s->pages, s->c, check_row, s);
     }
     return err;
 }
