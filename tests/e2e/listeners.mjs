@@ -1,12 +1,17 @@
-// listeners.mjs - subscribers of a server's realtime API that know all they were told.
+// listeners.mjs - subscribers of a server's realtime API that know all they were told, and people
+// to subscribe as.
 //
-//   const { listen, closeAll } = await listeners(server, admin);
+//   const { listen, closeAll, person, login } = await listeners(server, admin);
+//   await person('ann');
+//   const ann = await login('ann');
 //   const l = await listen(['posts/*'], { pb: ann });
 //   await admin.collection('posts').create({ title: 'x' });
 //   assert.deepEqual(await l.told(), ['posts/* create x']);
 import assert from 'node:assert/strict';
 import { EventSource } from './eventsource.mjs';
 import { PEER, request, sleep, text, until } from './server.mjs';
+
+export const PASSWORD = '12345678';
 
 export async function listeners(server, admin) {
   const open = new Set();
@@ -48,5 +53,12 @@ export async function listeners(server, admin) {
     return l;
   }
 
-  return { listen, closeAll: () => { for (const source of open) source.close(); } };
+  const person = (name, collection = 'users') => admin.collection(collection).create({ email: `${name}@example.com`, name, password: PASSWORD, passwordConfirm: PASSWORD });
+  const login = async (name, collection = 'users') => {
+    const pb = server.client();
+    await pb.collection(collection).authWithPassword(`${name}@example.com`, PASSWORD);
+    return pb;
+  };
+
+  return { listen, person, login, closeAll: () => { for (const source of open) source.close(); } };
 }

@@ -5,19 +5,11 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { EventSource } from './eventsource.mjs';
-import { listeners } from './listeners.mjs';
+import { PASSWORD, listeners } from './listeners.mjs';
 import { PEER, codes, failure, freePort, request, sleep, startServer, text, until } from './server.mjs';
 
 let server, admin, guest, ann, bob, users;
-let listen, closeAll;
-
-const PASSWORD = '12345678';
-const login = async (name) => {
-  const pb = server.client();
-  await pb.collection('users').authWithPassword(`${name}@example.com`, PASSWORD);
-  return pb;
-};
-const person = (name, more = {}) => admin.collection('users').create({ email: `${name}@example.com`, name, password: PASSWORD, passwordConfirm: PASSWORD, ...more });
+let listen, person, login, closeAll;
 
 before(async () => {
   server = await startServer({ flags: PEER ? [] : ['--threads', '2'] });
@@ -25,7 +17,7 @@ before(async () => {
   await admin.settings.update({ batch: { enabled: true, maxRequests: 50 } });
   users = await admin.collections.getOne('users');
   guest = server.client();
-  ({ listen, closeAll } = await listeners(server, admin));
+  ({ listen, person, login, closeAll } = await listeners(server, admin));
   for (const name of ['ann', 'bob']) await person(name);
   ann = await login('ann');
   bob = await login('bob');

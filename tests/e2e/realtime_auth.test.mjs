@@ -6,21 +6,13 @@ import { after, before, test } from 'node:test';
 import { listeners } from './listeners.mjs';
 import { PEER, request, sleep, startServer, text, until } from './server.mjs';
 
-let server, admin, guest, ann, bob, listen, closeAll;
-
-const PASSWORD = '12345678';
-const login = async (name, c = 'users') => {
-  const pb = server.client();
-  await pb.collection(c).authWithPassword(`${name}@example.com`, PASSWORD);
-  return pb;
-};
-const person = (name, c = 'users') => admin.collection(c).create({ email: `${name}@example.com`, name, password: PASSWORD, passwordConfirm: PASSWORD });
+let server, admin, guest, ann, bob, listen, person, login, closeAll;
 
 before(async () => {
   server = await startServer({ flags: PEER ? [] : ['--threads', '2'] });
   admin = await server.admin();
   guest = server.client();
-  ({ listen, closeAll } = await listeners(server, admin));
+  ({ listen, person, login, closeAll } = await listeners(server, admin));
   for (const name of ['ann', 'bob']) await person(name);
   ann = await login('ann');
   bob = await login('bob');
