@@ -6,18 +6,18 @@
  */
 #include "auth/touches.h"
 
-#include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/map.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define WAYS         ((size_t)8)
 #define SETS         (TOUCHES_MAX / WAYS)
 #define ID_MAX_BYTES 31
+#define NS_PER_MS    UINT64_C(1000000)
 #define ROWS_A_WORK  64 /* of one db_write(): others must not wait long */
 
 typedef struct {
@@ -42,11 +42,7 @@ Touches *touches_create(App *app)
     if (!t) abort();
     t->app = app;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    cond_init(&t->changed);
     return t;
 }
 
@@ -134,26 +130,13 @@ void touches_settle(Touches *t, Arena *a)
 
 /* ---- the thread ---- */
 
-static struct timespec moment_after_ms(uint64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 /* Waits for a first row, then for company. False when the server stops. */
 static bool rows_await(Touches *t)
 {
     pthread_mutex_lock(&t->lock);
     while (t->count == 0 && !t->closing)
         pthread_cond_wait(&t->changed, &t->lock);
-    const struct timespec due = moment_after_ms(TOUCHES_DELAY_MS);
+    const struct timespec due = cond_due_ns(TOUCHES_DELAY_MS * NS_PER_MS);
     int rc = 0;
     while (!t->closing && rc == 0)
         rc = pthread_cond_timedwait(&t->changed, &t->lock, &due);

@@ -5,6 +5,7 @@
 #include "jobs/jobs_internal.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 
 #include <signal.h>
@@ -23,11 +24,7 @@ Error *jobs_create(Arena *a, App *app, Jobs **out)
     Jobs *jobs = arena_new(a, Jobs, 1);
     jobs->app = app;
     pthread_mutex_init(&jobs->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&jobs->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init(&jobs->wake);
     jobs->last_minute = clock_wall_ms() / MINUTE_MS; /* this one has begun without us */
     err = cleanup_register(jobs, a);
     if (err) return err;
@@ -64,9 +61,7 @@ static void sleep_until(Jobs *jobs, int64_t now_ms, int64_t next_ms)
 {
     int64_t minute_ms = (now_ms / MINUTE_MS + 1) * MINUTE_MS;
     int64_t wait_ms = MIN(MIN(next_ms, minute_ms) - now_ms, (int64_t)TURN_MAX_MS);
-    uint64_t until_ns = clock_mono_ns() + (uint64_t)MAX(wait_ms, (int64_t)1) * NS_PER_MS;
-    struct timespec until = {.tv_sec = (time_t)(until_ns / (1000 * NS_PER_MS)),
-                             .tv_nsec = (long)(until_ns % (1000 * NS_PER_MS))};
+    struct timespec until = cond_due_ns((uint64_t)MAX(wait_ms, (int64_t)1) * NS_PER_MS);
     pthread_mutex_lock(&jobs->lock);
     while (!jobs->dirty && !jobs->stopping) {
         if (pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until) != 0) break;

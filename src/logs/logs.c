@@ -11,6 +11,7 @@
 #include "logs/logs_internal.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -104,19 +105,13 @@ static bool is_stopping(Logs *logs)
     return stopping;
 }
 
-static struct timespec after_ns(uint64_t ns)
-{
-    uint64_t at = clock_mono_ns() + ns;
-    return (struct timespec){.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
-}
-
 /* Until there is something to do, and then a little longer, for more to come. */
 static void wait_for_entries(Logs *logs)
 {
     pthread_mutex_lock(&logs->lock);
     while (!logs->waiting && !logs->stopping)
         pthread_cond_wait(&logs->wake, &logs->lock);
-    struct timespec until = after_ns(logs->config.flush_ms * NS_PER_MS);
+    struct timespec until = cond_due_ns(logs->config.flush_ms * NS_PER_MS);
     while (!logs->hurry && !logs->stopping)
         if (pthread_cond_timedwait(&logs->wake, &logs->lock, &until) != 0) break;
     logs->waiting = logs->hurry = false;
@@ -125,7 +120,7 @@ static void wait_for_entries(Logs *logs)
 
 static void rest(Logs *logs, uint64_t worked_ns)
 {
-    struct timespec until = after_ns(MIN(worked_ns * REST_FACTOR, REST_MAX_NS));
+    struct timespec until = cond_due_ns(MIN(worked_ns * REST_FACTOR, REST_MAX_NS));
     pthread_mutex_lock(&logs->lock);
     while (!logs->stopping)
         if (pthread_cond_timedwait(&logs->wake, &logs->lock, &until) != 0) break;
@@ -374,11 +369,7 @@ static Logs *logs_new(App *app, const LogsConfig *config)
     lane_init(arena, &logs->shared, config->ring_bytes);
     pthread_mutex_init(&logs->lock, NULL);
     pthread_mutex_init(&logs->shared_lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&logs->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init(&logs->wake);
     return logs;
 }
 
