@@ -8,13 +8,12 @@
  * waited for 30 seconds. Before it commits, the collections and the settings are read
  * anew, and a change that the server could not go on with is undone.
  *
- * Records changed this way trigger no rules, no events, no removal of files. */
+ * Records changed this way trigger no rules and no removal of files; nobody knows
+ * which they are, so that realtime streams end and their clients read anew. */
 #include "admin/admin_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-
-#include <stdatomic.h>
 
 #define QUERY_MAX   5000
 #define LIMIT_MS    180000
@@ -33,7 +32,8 @@ typedef struct {
     SqlMode mode;
     Error *err;
     uint64_t took_ns;
-    int64_t changed, row_count;
+    DbChanges changes;
+    int64_t row_count;
     bool cut;          /* rows or parts of cells are missing */
     Buf columns, rows; /* insides of the arrays */
 } Query;
@@ -99,23 +99,18 @@ static Error *read_work(Tx *tx, void *arg)
     return tx_exec_foreign(tx, q->query, &rows, NULL);
 }
 
-static void forget_callers(void *arg)
-{
-    atomic_fetch_add(&((App *)arg)->auth_version, 1);
-}
-
 static Error *write_work(Tx *tx, void *arg)
 {
     Query *q = arg;
     q->columns = buf_new(tx_arena(tx), 16);
     q->rows = buf_new(tx_arena(tx), 16);
-    Error *err = tx_exec_foreign(tx, q->query, NULL, &q->changed);
+    Error *err = tx_exec_foreign(tx, q->query, NULL, &q->changes);
     if (err) return err;
     err = schema_reload(q->app->schema, tx);
     if (err) return err;
     err = settings_reload(q->app->settings, tx);
     if (err) return err;
-    tx_after_commit(tx, forget_callers, q->app);
+    if (q->changes.any) records_announce_any(q->app, tx);
     return NULL;
 }
 
@@ -183,7 +178,7 @@ static Str query_answer(const Query *q)
     buf_add(&out, S("{\"execTime\":"));
     json_write_number(&out, (double)took_us / 1000);
     buf_add(&out, S(",\"affectedRows\":"));
-    buf_i64(&out, q->changed);
+    buf_i64(&out, q->changes.rows);
     buf_add(&out, S(",\"columns\":["));
     buf_add(&out, buf_str(&q->columns));
     buf_add(&out, S("],\"rows\":["));
@@ -238,7 +233,7 @@ Error *handle_sql(Req *req, Res *res)
     if (q.mode != MODE_READ)
         log_info("sql", err ? "a query that writes has failed" : "a query has written",
                  LOG_STR("superuser", cx->auth->id), LOG_STR("ip", cx->real_ip),
-                 LOG_INT("rows", q.changed)); /* not the query: it may hold secrets */
+                 LOG_INT("rows", q.changes.rows)); /* not the query: it may hold secrets */
     if (err) return query_error(req->arena, err);
     return res_json_text(res, 200, query_answer(&q));
 }

@@ -167,14 +167,17 @@ MUST_CHECK Error *tx_erase(Tx *tx);
  * tables but full-text and R-trees), values of at most 8 MiB, and no more than
  * 256 MiB of memory on the way. In a read nothing can be written:
  * DB_ERROR_READ_ONLY. `rows` may be NULL. Its functions get each statement that
- * has columns, and each row until *enough. *changed: rows written, by all
- * statements together. */
+ * has columns, and each row until *enough. `changes` may be NULL. */
 typedef struct {
     Error *(*columns)(void *arg, Stmt *stmt);
     Error *(*row)(void *arg, Stmt *stmt, bool *enough);
     void *arg;
 } DbRows;
-MUST_CHECK Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, int64_t *changed);
+typedef struct {
+    int64_t rows; /* written, by all statements together; without those of triggers */
+    bool any;     /* a row, of whatever table and by whatever means, or a table itself */
+} DbChanges;
+MUST_CHECK Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, DbChanges *changes);
 
 /* Calls fn(arg) once the transaction is on disk, before db_write() returns, on
  * the writer's thread, in commit order over all transactions. Must be brief and

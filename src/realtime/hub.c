@@ -513,7 +513,7 @@ static bool cut_topic(TableNode *node, void *arg)
 
 void hub_cut_all(Hub *hub)
 {
-    log_warn("realtime", "too many changes wait for subscribers, who are cut off",
+    log_warn("realtime", "changes cannot be told to subscribers, who are cut off",
              LOG_INT("topics", hub->topics.count));
     table_each(&hub->topics, cut_topic, NULL);
 }

@@ -5,7 +5,7 @@
 typedef struct {
     App *app;
     ChangeKind kind;
-    const Record *record;
+    const Record *record; /* NULL: any */
 } Change;
 
 void records_on_change(App *app, ChangeListener listener, void *arg)
@@ -22,9 +22,10 @@ static void change_fire(void *arg)
 {
     const Change *change = arg;
     App *app = change->app;
-    if (change->record->collection->type == COLLECTION_AUTH) app->auth_version++;
+    const Record *r = change->record;
+    if (!r || r->collection->type == COLLECTION_AUTH) app->auth_version++;
     for (size_t i = 0; i < app->listener_count; i++) {
-        app->listeners[i].fn(app->listeners[i].arg, change->kind, change->record);
+        app->listeners[i].fn(app->listeners[i].arg, change->kind, r);
     }
 }
 
@@ -34,6 +35,13 @@ void change_queue(App *app, Tx *tx, ChangeKind kind, const Record *r)
 
     Change *change = arena_new(tx_arena(tx), Change, 1);
     *change = (Change){app, kind, r};
+    tx_after_commit(tx, change_fire, change);
+}
+
+void records_announce_any(App *app, Tx *tx)
+{
+    Change *change = arena_new(tx_arena(tx), Change, 1);
+    *change = (Change){app, CHANGE_MANY, NULL};
     tx_after_commit(tx, change_fire, change);
 }
 

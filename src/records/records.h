@@ -33,7 +33,8 @@ typedef enum {
     CHANGE_CREATE,
     CHANGE_UPDATE,
     CHANGE_DELETE,
-    CHANGE_MANY, /* more than can be kept until the commit: of the record only the collection */
+    CHANGE_MANY, /* more than can be kept until the commit: of the record only the
+                    collection; NULL: any of any collection (records_announce_any()) */
 } ChangeKind;
 typedef struct Record Record;
 /* After commit, in commit order, on the writer's thread; must be brief. */
@@ -310,6 +311,9 @@ MUST_CHECK Error *records_remove_orphan(App *app, Arena *a, Str collection_id, S
 
 /* At start, before the first request. */
 void records_on_change(App *app, ChangeListener listener, void *arg);
+/* Of a transaction that wrote past this module, as SQL typed by hand does: once it
+ * is committed, nothing that is kept of records and callers is good any more. */
+void records_announce_any(App *app, Tx *tx);
 
 extern const Route record_routes[]; /* /api/collections/{collection}/records…, /api/batch */
 extern const size_t record_route_count;

@@ -1,9 +1,10 @@
 // sql.test.mjs - the SQL console: what superusers may type, and what it may not reach.
+import './eventsource.mjs';
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { codes, failure, startServer, text } from './server.mjs';
+import { codes, failure, startServer, text, until } from './server.mjs';
 
 let server, admin, users;
 const sql = (query, more = {}, pb = admin) => pb.send('/api/sql', { method: 'POST', body: { query, ...more } });
@@ -127,6 +128,67 @@ test('a user deleted by SQL is signed out', async () => {
   await pb.collection('users').authRefresh();
   await sql("DELETE FROM users WHERE email = 'u@example.com'");
   await failure(pb.collection('users').authRefresh(), 401);
+});
+
+/** The SDK's stream of a person or guest: what it heard of a collection, and when it was opened anew. */
+async function stream(pb, collection) {
+  const s = { heard: [], connects: 0 };
+  await pb.realtime.subscribe('PB_CONNECT', () => { s.connects++; });
+  await pb.collection(collection).subscribe('*', ({ record }) => s.heard.push(record.title));
+  return s;
+}
+
+/** Waits until all have connected anew and subscribed: they hear of a new record. */
+async function reconnected(streams) {
+  await until(() => streams.every((s) => s.connects === 2));
+  await until(async () => {
+    await admin.collection('posts').create({ title: 'mark' });
+    return streams.every((s) => s.heard.includes('mark'));
+  }, 20000, 100);
+}
+
+test('SQL that wrote ends realtime streams, whose clients read anew', async () => {
+  const pb = server.client();
+  const s = await stream(pb, 'posts');
+  await sql("UPDATE posts SET title = 'nobody' WHERE id = 'none'");
+  await sql('SELECT * FROM posts');
+  await refused("UPDATE posts SET title = 'undone'; INSERT INTO nowhere VALUES (1)");
+  await admin.collection('posts').create({ title: 'told' });
+  await until(() => s.heard.length);
+  assert.deepEqual(s, { heard: ['told'], connects: 1 });
+  await sql("UPDATE posts SET title = 'by hand' WHERE title = 'told'");
+  await reconnected([s]);
+  await sql('CREATE TABLE other (n)');
+  await until(() => s.connects === 3); /* tables are data too: one may have been dropped */
+  await sql('DROP TABLE other');
+  await until(() => s.connects === 4);
+  pb.realtime.disconnect();
+});
+
+test('whoever SQL deletes or signs out hears nothing more', async () => {
+  await admin.collections.create({ name: 'letters', type: 'base', listRule: '@request.auth.id != ""', fields: [text('title')] });
+  const people = [];
+  for (const name of ['deleted', 'signedout', 'staying']) {
+    const email = `${name}@example.com`;
+    await admin.collection('users').create({ email, password: 'password-1', passwordConfirm: 'password-1' });
+    const pb = server.client();
+    await pb.collection('users').authWithPassword(email, 'password-1');
+    people.push({ pb, open: await stream(pb, 'posts'), letters: [] });
+    const mine = people.at(-1);
+    await pb.collection('letters').subscribe('*', ({ record }) => mine.letters.push(record.title));
+    await admin.collection('letters').create({ title: name });
+    await until(() => mine.letters.includes(name));
+  }
+  await sql("DELETE FROM users WHERE email = 'deleted@example.com'; UPDATE users SET tokenKey = printf('%.*c', 50, 'k') WHERE email = 'signedout@example.com'");
+  await admin.collection('letters').create({ title: 'at once' });
+  await reconnected(people.map((p) => p.open));
+  await admin.collection('letters').create({ title: 'private' });
+  await until(() => people[2].letters.includes('private'));
+  await admin.collection('posts').create({ title: 'end' });
+  await until(() => people.every((p) => p.open.heard.includes('end')));
+  for (const p of people.slice(0, 2))
+    assert.deepEqual(p.letters.filter((title) => ['at once', 'private'].includes(title)), []);
+  for (const p of people) p.pb.realtime.disconnect();
 });
 
 test('what is wrong with a query', async () => {

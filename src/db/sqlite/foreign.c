@@ -89,8 +89,8 @@ typedef struct {
     Tx *tx;
     Str sql;
     const DbRows *rows;
-    int64_t changed;
-    Stmt stmt; /* the present one, in nobody's cache */
+    int64_t changed; /* rows */
+    Stmt stmt;       /* the present one, in nobody's cache */
 } Foreign;
 
 static Error *rows_give(Foreign *f, bool *enough)
@@ -134,10 +134,25 @@ static Error *statements_run(void *arg)
     return NULL;
 }
 
-Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, int64_t *changed)
+/* Grows with every change of a table; what is dropped is not counted as rows. */
+static Error *schema_cookie(Tx *tx, int64_t *cookie)
+{
+    Stmt *stmt;
+    bool row;
+    Error *err = tx_prepare(tx, S("PRAGMA schema_version"), &stmt);
+    if (err) return err;
+    err = stmt_step(stmt, &row);
+    if (!err) *cookie = stmt_i64(stmt, 0);
+    stmt_release(stmt);
+    return err;
+}
+
+Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, DbChanges *changes)
 {
     Conn *c = tx->conn;
+    int64_t cookie = 0, cookie_after = 0, before = sqlite3_total_changes64(c->raw);
     Error *err = tx_before(tx, NULL, false);
+    if (!err) err = schema_cookie(tx, &cookie);
     if (err) return err;
 
     uint64_t resident = resident_pages();
@@ -155,6 +170,11 @@ Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, int64_t *changed)
     conn_progress(c, PROGRESS_OPS);
     sqlite3_limit(c->raw, SQLITE_LIMIT_LENGTH, length_before);
     c->resident_max = 0;
-    if (!err && changed) *changed = f.changed;
-    return err;
+    if (!err) err = schema_cookie(tx, &cookie_after);
+    if (err || !changes) return err;
+    *changes = (DbChanges){
+        .rows = f.changed,
+        .any = sqlite3_total_changes64(c->raw) != before || cookie_after != cookie,
+    };
+    return NULL;
 }
