@@ -12,12 +12,11 @@
 #include "http/form.h"
 #include "http/multipart.h"
 
-#include <stdlib.h>
-
-/* Above this a body is collected outside the arena: growing there would leave
- * every smaller copy behind. */
-#define ARENA_BODY_BYTES (1024 * 1024)
+/* Above this a body is collected outside the request's arena, where growing would
+ * leave every smaller copy behind; up to it room is made for what is announced. */
+#define ARENA_BODY_BYTES (64 * 1024)
 #define FIRST_BYTES      16384
+#define BODY_MOST_BYTES  (UINT64_C(1) << 48) /* sums stay far from overflowing */
 
 /* What a request's body gave, for whoever asks again. */
 typedef struct {
@@ -40,49 +39,6 @@ static uint64_t limit_of(const Req *req, size_t limit)
 
 /* ---- collecting ---- */
 
-/* A growing block of malloc's, freed with the arena. Large ones grow by moving
- * pages, without copying. */
-typedef struct {
-    char *ptr;
-    size_t len, cap;
-} Block;
-
-static void block_free(void *arg)
-{
-    free(((Block *)arg)->ptr);
-}
-
-static bool block_add(Block *block, Str bytes)
-{
-    if (block->cap - block->len < bytes.len) {
-        size_t cap = MAX(block->cap * 2, block->len + bytes.len);
-        char *grown = realloc(block->ptr, cap);
-        if (!grown) return false;
-        block->ptr = grown;
-        block->cap = cap;
-    }
-    memcpy(block->ptr + block->len, bytes.ptr, bytes.len);
-    block->len += bytes.len;
-    return true;
-}
-
-static Error *collect_in_block(Req *req, Str *out)
-{
-    Block *block = arena_new(req->arena, Block, 1);
-    arena_defer(req->arena, block_free, block);
-    for (;;) {
-        Str piece;
-        Error *err = req_body_read(req, &piece);
-        if (err) return err;
-        if (piece.len == 0) break;
-        if (!block_add(block, piece)) {
-            return error_cause(req->arena, error_status(req->arena, 503), "no memory for a body");
-        }
-    }
-    *out = str_make(block->ptr, block->len);
-    return NULL;
-}
-
 static Error *collect_in_arena(Req *req, size_t length, Str *out)
 {
     Buf bytes = buf_new(req->arena, length);
@@ -91,6 +47,30 @@ static Error *collect_in_arena(Req *req, size_t length, Str *out)
         Error *err = req_body_read(req, &piece);
         if (err) return err;
         if (piece.len == 0) break;
+        buf_add(&bytes, piece);
+    }
+    *out = buf_str(&bytes);
+    return NULL;
+}
+
+/* An arena of its own: the limit of the request's is for what is made of the body.
+ * The memory that all requests share is the same. A large block grows by moving
+ * pages, without copying, and only as bytes arrive: to announce many takes nothing. */
+static Error *collect_large(Req *req, size_t most, Str *out)
+{
+    Arena *own = arena_within(req->arena, "request body", most + ARENA_BODY_BYTES);
+    arena_share(own, arena_budget(req->arena));
+    Buf bytes = buf_new(own, FIRST_BYTES);
+    for (;;) {
+        Str piece;
+        Error *err = req_body_read(req, &piece);
+        if (err) return err;
+        if (piece.len == 0) break;
+        if (bytes.cap - bytes.len < piece.len) {
+            size_t cap = MIN(MAX(bytes.cap * 2, bytes.len + piece.len), most);
+            bytes.ptr = arena_extend(own, bytes.ptr, bytes.cap, cap);
+            bytes.cap = cap;
+        }
         buf_add(&bytes, piece);
     }
     *out = buf_str(&bytes);
@@ -109,7 +89,7 @@ static Error *collect(Req *req, uint64_t limit, Str *out)
     }
     if (req_body_ready(req, out)) return NULL;
     if (known && length <= ARENA_BODY_BYTES) return collect_in_arena(req, (size_t)length, out);
-    return collect_in_block(req, out);
+    return collect_large(req, (size_t)MIN(known ? length : limit, BODY_MOST_BYTES), out);
 }
 
 Error *req_body_bytes(Req *req, size_t limit, Str *out)

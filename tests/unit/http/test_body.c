@@ -431,6 +431,38 @@ static void the_connection_goes_on(void **state)
     free(answer);
 }
 
+/* However large it may be: what all requests share is not to be had by sending. */
+static void large_bodies_share_the_memory(void **state)
+{
+    Arena *a = *state;
+    static RouteTable table = {ROUTES, COUNT(ROUTES)};
+    World other;
+    HttpLimits limits = http_limits_default();
+    limits.request_memory_bytes = (size_t)1 << 20;
+    world_start(&other, (HttpConfig){.tables = &table, .table_count = 1, .limits = limits});
+    Answer *answer = malloc(sizeof(*answer));
+    char *bytes = arena_bytes(a, 1900000);
+    memset(bytes, ' ', 1900000);
+    memcpy(bytes, "{}", 2);
+
+    static const struct {
+        size_t size;
+        int status;
+    } SIZES[] = {{900000, 200}, {1900000, 503}, {900000, 200}};
+    for (size_t i = 0; i < COUNT(SIZES); i++) {
+        for (Framing framing = 0; framing < FRAMINGS; framing++) {
+            int fd = dial(&other);
+            send_request(fd, "/api/both", "application/json", str_make(bytes, SIZES[i].size),
+                         framing);
+            assert_true(read_answer(fd, false, answer));
+            assert_int_equal(answer->status, SIZES[i].status);
+            close(fd);
+        }
+    }
+    free(answer);
+    world_stop(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +473,7 @@ int main(void)
         test_with_arena(limits_give_413),
         cmocka_unit_test(a_coded_body_is_refused),
         test_with_arena(bytes_come_as_they_are),
+        test_with_arena(large_bodies_share_the_memory),
         cmocka_unit_test(the_connection_goes_on),
     };
     return cmocka_run_group_tests(tests, start, stop);
