@@ -405,18 +405,6 @@ static Error *render(Item *item, Tx *tx, Record *r)
     return NULL;
 }
 
-static Error *run_create(Item *item, Tx *tx)
-{
-    Write *w = &item->write;
-    w->info.method = item->info.method = S("POST");
-    Error *err = rule_guard_null(w->a, w->c, RULE_CREATE, w->is_superuser);
-    if (!err) err = write_apply(w, NULL);
-    if (!err) err = write_check(w, tx);
-    if (!err) err = write_insert(w, tx);
-    if (!err) err = render(item, tx, w->record);
-    return write_error(w->a, err, S("Failed to create record."));
-}
-
 /* This item passes after all: once more, with everything that comes from here. */
 static Error *want_rest(Item *item)
 {
@@ -424,6 +412,19 @@ static Error *want_rest(Item *item)
     for (Item *next = item; next < b->items + b->count; next++)
         next->is_wanted = true;
     return error_retry(b->a);
+}
+
+static Error *run_create(Item *item, Tx *tx)
+{
+    Write *w = &item->write;
+    w->info.method = item->info.method = S("POST");
+    Error *err = rule_guard_null(w->a, w->c, RULE_CREATE, w->is_superuser);
+    if (!err) err = write_apply(w, NULL);
+    if (!err) err = write_check(w, tx);
+    if (!err && item->put_off) return want_rest(item); /* an upsert of what is not there */
+    if (!err) err = write_insert(w, tx);
+    if (!err) err = render(item, tx, w->record);
+    return write_error(w->a, err, S("Failed to create record."));
 }
 
 static Error *run_update(Item *item, Tx *tx)
