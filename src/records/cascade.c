@@ -296,7 +296,7 @@ static Error *remove_record(Cascade *k, const Record *r)
     if (err) return err;
     err = delete_row(k, c, record_id(r));
     if (err) return err;
-    files_remove_after_commit(k->app, k->tx, r, NULL);
+    files_remove_after_commit(k->app, k->tx, k->in_scratch ? k->scratch : k->a, r, NULL);
     announce(k, CHANGE_DELETE, r);
 
     const References *references = find_references(k, c);

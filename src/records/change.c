@@ -302,7 +302,7 @@ Error *record_set_columns(App *app, Tx *tx, const Collection *c, Str id, const S
     }
     err = record_store(tx, old, new);
     if (err) return err;
-    files_remove_after_commit(app, tx, old, new);
+    files_remove_after_commit(app, tx, a, old, new);
     change_queue(app, tx, CHANGE_UPDATE, new);
     return NULL;
 }

@@ -47,17 +47,13 @@ void records_announce_any(App *app, Tx *tx)
 
 typedef struct {
     Storage *storage;
-    Str key; /* a blob, or a record's folder with its '/' */
+    Str key;
 } Removal;
 
 static void removal_run(void *arg)
 {
     const Removal *removal = arg;
-    if (str_ends(removal->key, S("/"))) {
-        storage_remove_prefix_later(removal->storage, removal->key);
-    } else {
-        storage_remove_later(removal->storage, removal->key);
-    }
+    storage_remove_later(removal->storage, removal->key);
 }
 
 static void removal_queue(App *app, Tx *tx, Str key)
@@ -67,33 +63,23 @@ static void removal_queue(App *app, Tx *tx, Str key)
     tx_after_commit(tx, removal_run, removal);
 }
 
-static bool has_file_fields(const Collection *c)
+/* Without `new` the record is gone, and its folder goes with its last file. Only
+ * what it named is removed, never the folder as a whole: another record of the same
+ * id may be there by then, made in the same batch or right after, and its files
+ * with it. What no row named is found by the sweep at start. */
+void files_remove_after_commit(App *app, Tx *tx, Arena *scratch, const Record *old,
+                               const Record *new)
 {
-    for (size_t i = 0; i < c->field_count; i++) {
-        if (c->fields[i].type == FIELD_FILE) return true;
-    }
-    return false;
-}
-
-/* Without `new` the record is gone, and its whole folder with it. A folder left
- * by a file field that was dropped before is found by the sweep at start. */
-void files_remove_after_commit(App *app, Tx *tx, const Record *old, const Record *new)
-{
-    Arena *a = tx_arena(tx);
     const Collection *c = old->collection;
-    if (!has_file_fields(c)) return;
-    if (!new) {
-        removal_queue(app, tx, file_prefix(a, c, record_id(old)));
-        return;
-    }
     for (size_t i = 0; i < c->field_count; i++) {
         const Field *f = &c->fields[i];
-        if (f->type != FIELD_FILE || value_equal(&old->values[i], &new->values[i])) continue;
-        StrList before = value_to_list(a, f, &old->values[i]);
-        StrList after = value_to_list(a, f, &new->values[i]);
+        if (f->type != FIELD_FILE) continue;
+        if (new &&value_equal(&old->values[i], &new->values[i])) continue;
+        StrList before = value_to_list(scratch, f, &old->values[i]), after = {0};
+        if (new) after = value_to_list(scratch, f, &new->values[i]);
         for (size_t n = 0; n < before.count; n++) {
             if (list_has(after, before.items[n])) continue;
-            removal_queue(app, tx, file_key(a, c, record_id(old), before.items[n]));
+            removal_queue(app, tx, file_key(tx_arena(tx), c, record_id(old), before.items[n]));
         }
     }
 }

@@ -94,14 +94,9 @@ Str file_stored_name(Arena *a, Str client_name, Str extension, bool *needs_exten
     return str_printf(a, "%.*s_%.*s%.*s", STR_ARG(base), STR_ARG(random), STR_ARG(ext));
 }
 
-Str file_prefix(Arena *a, const Collection *c, Str id)
-{
-    return str_printf(a, "%.*s/%.*s/", STR_ARG(c->id), STR_ARG(id));
-}
-
 Str file_key(Arena *a, const Collection *c, Str id, Str name)
 {
-    return str_concat(a, file_prefix(a, c, id), name);
+    return str_printf(a, "%.*s/%.*s/%.*s", STR_ARG(c->id), STR_ARG(id), STR_ARG(name));
 }
 
 bool file_id_is_safe(Str id)

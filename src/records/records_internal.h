@@ -61,7 +61,6 @@ Str url_host(Str s); /* with its port */
  * *needs_extension (may be NULL) tells that. */
 Str file_stored_name(Arena *a, Str client_name, Str extension, bool *needs_extension);
 Str file_key(Arena *a, const Collection *c, Str id, Str name);
-Str file_prefix(Arena *a, const Collection *c, Str id);
 /* True when a record id can be a folder's name. */
 bool file_id_is_safe(Str id);
 
@@ -278,7 +277,9 @@ MUST_CHECK Error *validate_ref_record(Write *w, Tx *tx, Error **faults);
 
 /* feed.c */
 void change_queue(App *app, Tx *tx, ChangeKind kind, const Record *r);
-void files_remove_after_commit(App *app, Tx *tx, const Record *old, const Record *new);
+/* `new` NULL: deleted. What is only needed meanwhile is in `scratch`. */
+void files_remove_after_commit(App *app, Tx *tx, Arena *scratch, const Record *old,
+                               const Record *new);
 
 /* expand.c */
 MUST_CHECK Error *records_enrich(Tx *tx, const Schema *schema, Record **records, size_t count,

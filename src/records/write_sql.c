@@ -105,7 +105,7 @@ Error *write_update(Write *w, Tx *tx)
     }
     Error *err = record_store(tx, w->original, w->record);
     if (err) return err;
-    files_remove_after_commit(w->app, tx, w->original, w->record);
+    files_remove_after_commit(w->app, tx, w->a, w->original, w->record);
     change_queue(w->app, tx, CHANGE_UPDATE, w->record);
     return NULL;
 }

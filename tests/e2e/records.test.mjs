@@ -1,7 +1,9 @@
 // records.test.mjs - records as an SDK user meets them: api records §13, one test an example.
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { PEER, autodates, codes, failure, request, startServer, text } from './server.mjs';
+import { PEER, autodates, codes, failure, request, startServer, text, until } from './server.mjs';
 
 let server, admin, guest, ann, bob, posts;
 
@@ -325,6 +327,39 @@ test('batch: an item may need what an earlier one did, also with a password; ref
   assert.equal(updated.status, 200);
   assert.equal(await (await fetch(`${server.url}/api/files/${people.id}/${one.id}/${updated.body.cv}`)).text(), 'cv');
   await server.client().collection('people').authWithPassword('door@example.com', 'second-password');
+});
+
+test('batch: an upsert makes a record that is not there, also one with a password or a file', async () => {
+  const heirs = await admin.collections.create({
+    name: 'heirs', type: 'auth', createRule: 'name != "nobody"', updateRule: null, fields: [text('name'), { name: 'cv', type: 'file', maxSelect: 1 }],
+  });
+  const id = 'heir00000000001', password = 'first-password', passwordConfirm = password;
+  const upsert = (b, name) => b.collection('heirs').upsert({ id, name, email: 'heir@example.com', password, passwordConfirm, cv: new File(['cv'], 'cv.txt') });
+  const refused = guest.createBatch();
+  upsert(refused, 'nobody');
+  assert.equal((await failure(refused.send(), 400)).response.data.requests['0'].response.status, 400);
+  const b = guest.createBatch();
+  upsert(b, 'somebody');
+  const [made] = await b.send();
+  assert.deepEqual([made.status, made.body.id], [200, id]);
+  assert.equal(await (await fetch(`${server.url}/api/files/${heirs.id}/${id}/${made.body.cv}`)).text(), 'cv');
+  await server.client().collection('heirs').authWithPassword('heir@example.com', password);
+});
+
+test('a deleted record takes its own files along, not those of one made anew under its id', async () => {
+  await admin.collections.create({ name: 'papers', viewRule: '', createRule: '', deleteRule: '', fields: [{ name: 'paper', type: 'file', maxSelect: 2 }] });
+  const id = 'paper0000000001', papers = guest.collection('papers');
+  const url = (r) => `${server.url}/api/files/papers/${id}/${r.paper[0]}`;
+  const old = await papers.create({ id, paper: [new File(['old'], 'old.txt'), new File(['other'], 'other.txt')] });
+  const batch = guest.createBatch();
+  batch.collection('papers').delete(id);
+  batch.collection('papers').create({ id, paper: new File(['new'], 'new.txt') });
+  const [, { body: made }] = await batch.send();
+  const files = () => readdirSync(join(server.data, 'storage', made.collectionId, id)).filter((name) => !name.endsWith('.attrs'));
+  if (!PEER) await until(() => !files().some((name) => old.paper.includes(name)));
+  assert.equal(await (await fetch(url(made))).text(), 'new');
+  await papers.delete(id);
+  if (!PEER) await until(() => !existsSync(join(server.data, 'storage', made.collectionId, id)));
 });
 
 test('an answer about unknown file names stays small, however many there are', async () => {
