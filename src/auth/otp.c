@@ -4,13 +4,16 @@
  *     auth-with-otp  right code ──▶ row deleted ──▶ signed in
  *
  * A code has few bits (8 digits by default), so guessing is bounded thrice: a
- * code takes five tries from everywhere, a record five in three minutes from one
- * address, and a record a hundred in all before it is refused for an hour
+ * code takes five tries from everywhere, an address five in three minutes from one
+ * place, and an address a hundred in all before it is refused for an hour
  * (throttle.h). A try counts before it is compared. The row is deleted by the
  * transaction that signs in: of many requests with the right code one succeeds.
  *
  * Whoever asks for an unknown address must not notice: an id comes back that
- * behaves like the id of a code that is always wrong.
+ * behaves like the id of a code that is always wrong. So every id tells us, and
+ * nobody else, which address it was asked for, and tries are counted by that:
+ *
+ *     "k2v9x0q" "3m1c8z7a"    letters of chance; the account, hidden by them
  */
 #include "auth/auth_internal.h"
 
@@ -23,6 +26,9 @@
 #define TRIES_MAX        5
 #define TRIES_WINDOW_MS  UINT64_C(180000)
 #define CODE_LETTERS_MAX 71
+#define CHANCE_LETTERS   7
+#define HIDDEN_LETTERS   8
+#define HIDDEN_NUMBERS   UINT64_C(2821109907456) /* 36 to the power of HIDDEN_LETTERS */
 
 static const Str OTPS = STR_INIT("_otps");
 
@@ -36,6 +42,53 @@ static Error *otp_guard(Req *req, const Collection **out)
                          S("The collection is not configured to allow OTP authentication."));
     *out = c;
     return NULL;
+}
+
+/* ---- ids ---- */
+
+/* As the address is compared: one that differs in case only may be the same. */
+static Str account_key(Arena *a, const Collection *c, Str email)
+{
+    bool nocase = false;
+    (void)collection_field_is_unique(c, S("email"), &nocase);
+    return str_printf(a, "%.*s\n%.*s", STR_ARG(c->id),
+                      STR_ARG(nocase ? str_lower(a, email) : email));
+}
+
+static uint64_t account_of(Arena *a, const Collection *c, Str email)
+{
+    Str key = account_key(a, c, email);
+    return hash_bytes(key.ptr, key.len) % HIDDEN_NUMBERS;
+}
+
+static uint64_t cover_of(Arena *a, Str chance)
+{
+    Str text = str_concat(a, S("otp id\n"), chance);
+    return hash_bytes(text.ptr, text.len) % HIDDEN_NUMBERS;
+}
+
+static Str id_make(Arena *a, Str chance, uint64_t account)
+{
+    assert(chance.len == CHANCE_LETTERS);
+    uint64_t hidden = (account + cover_of(a, chance)) % HIDDEN_NUMBERS;
+    char letters[HIDDEN_LETTERS];
+    for (size_t i = 0; i < COUNT(letters); i++, hidden /= 36)
+        letters[i] = ALPHABET_ID[hidden % 36];
+    return str_concat(a, chance, str_make(letters, sizeof(letters)));
+}
+
+/* Of anything at all, also of ids that an earlier process made: some account. */
+static uint64_t id_account(Arena *a, Str id)
+{
+    if (id.len != CHANCE_LETTERS + HIDDEN_LETTERS) return hash_bytes(id.ptr, id.len);
+    uint64_t hidden = 0;
+    for (size_t i = id.len; i-- > CHANCE_LETTERS;) {
+        ptrdiff_t letter = str_find_char(S(ALPHABET_ID), id.ptr[i]);
+        if (letter < 0) return hash_bytes(id.ptr, id.len);
+        hidden = hidden * 36 + (uint64_t)letter;
+    }
+    uint64_t cover = cover_of(a, str_sub(id, 0, CHANCE_LETTERS));
+    return (hidden + HIDDEN_NUMBERS - cover) % HIDDEN_NUMBERS;
 }
 
 /* ---- making one ---- */
@@ -94,9 +147,11 @@ static Error *issue_work(Tx *tx, void *arg)
     return mail_enqueue(tx, w->app, w->mail);
 }
 
-static Error *issue_prepare(App *app, Arena *a, const Collection *c, IssueWork *w, Str *code)
+static Error *issue_prepare(App *app, Arena *a, const Collection *c, Str email, IssueWork *w,
+                            Str *code)
 {
-    *w = (IssueWork){.app = app, .c = c, .id = random_id(a)};
+    Str chance = random_text(a, CHANCE_LETTERS, ALPHABET_ID);
+    *w = (IssueWork){.app = app, .c = c, .id = id_make(a, chance, account_of(a, c, email))};
     w->otps = schema_find(schema_hold(app->schema, a), OTPS);
     if (!w->otps) return error_status(a, 500);
     size_t length = (size_t)MIN(MAX(c->auth.otp_length, 4), CODE_LETTERS_MAX);
@@ -109,18 +164,19 @@ static Error *issue_prepare(App *app, Arena *a, const Collection *c, IssueWork *
 static Str decoy_id(Req *req, const Collection *c, Str email)
 {
     Auth *auth = req_context(req)->app->auth;
-    Str key = str_printf(req->arena, "%.*s\n%.*s", STR_ARG(c->id), STR_ARG(email));
+    Arena *a = req->arena;
+    Str key = account_key(a, c, email);
     uint64_t end_ms;
     uint32_t count =
         windows_count(auth->otp_decoys, hash_bytes(key.ptr, key.len),
                       (uint64_t)MAX(c->auth.otp_duration_s, 1) * 1000, clock_mono_ms(), &end_ms);
-    char *id = arena_bytes(req->arena, 15);
-    for (unsigned i = 0; i < 15; i++) {
-        Str letter = str_printf(req->arena, "%u %u %llu %.*s", i, MIN(count, (uint32_t)OPEN_MAX),
+    char chance[CHANCE_LETTERS];
+    for (unsigned i = 0; i < COUNT(chance); i++) {
+        Str letter = str_printf(a, "%u %u %llu %.*s", i, MIN(count, (uint32_t)OPEN_MAX),
                                 (unsigned long long)end_ms, STR_ARG(key));
-        id[i] = ALPHABET_ID[hash_bytes(letter.ptr, letter.len) % 36];
+        chance[i] = ALPHABET_ID[hash_bytes(letter.ptr, letter.len) % 36];
     }
-    return str_make(id, 15);
+    return id_make(a, str_make(chance, sizeof(chance)), account_of(a, c, email));
 }
 
 /* ---- POST /api/collections/{collection}/request-otp
@@ -146,7 +202,7 @@ Error *handle_request_otp(Req *req, Res *res)
     if (err) return err;
 
     IssueWork work;
-    err = issue_prepare(cx->app, a, c, &work, &code);
+    err = issue_prepare(cx->app, a, c, email, &work, &code);
     if (err) return err;
     Mail mail;
     if (record) {
@@ -180,7 +236,7 @@ Error *superuser_otp(App *app, Arena *a, Str email, Str *otp_id, Str *code, int6
     if (!record) return error_new(a, 404, S("There is no superuser with this e-mail."));
 
     IssueWork work;
-    err = issue_prepare(app, a, c, &work, code);
+    err = issue_prepare(app, a, c, email, &work, code);
     if (err) return err;
     work.record = record;
     err = db_write(app->db, a, issue_work, &work);
@@ -277,17 +333,26 @@ static bool take(Req *req, Str what, Str id, uint64_t duration_ms)
                         clock_mono_ms());
 }
 
-/* Uses up one try of the code and of its record; 429 when there is none left. */
+/* Whose tries these are: what the id says, whether there is such a record or not.
+ * An id of before a restart, or of an address changed since, says nothing. */
+static Str tries_owner(Arena *a, const SignInWork *w)
+{
+    uint64_t account = id_account(a, w->id);
+    if (w->record && account_of(a, w->c, record_str(w->record, S("email"))) != account)
+        return record_id(w->record);
+    return str_printf(a, "%llu", (unsigned long long)account);
+}
+
+/* Uses up one try of the code and of its owner; 429 when there is none left. */
 static Error *tries_take(Req *req, const SignInWork *w, Try *try)
 {
     uint64_t life_ms = (uint64_t)MAX(w->c->auth.otp_duration_s, 1) * 1000;
     if (!take(req, S("code"), w->id, MAX(life_ms, TRIES_WINDOW_MS))) return too_many_tries(req, w);
-    if (!w->record) return NULL;
-    Str pair = str_printf(req->arena, "%.*s\n%.*s", STR_ARG(record_id(w->record)),
-                          STR_ARG(req_context(req)->real_ip));
+    Str owner = tries_owner(req->arena, w);
+    Str pair =
+        str_printf(req->arena, "%.*s\n%.*s", STR_ARG(owner), STR_ARG(req_context(req)->real_ip));
     if (!take(req, S("record"), pair, TRIES_WINDOW_MS)) return too_many_tries(req, w);
-    Str account = str_concat(req->arena, S("otp\n"), record_id(w->record));
-    Error *err = try_begin(req, w->c, account, try);
+    Error *err = try_begin(req, w->c, str_concat(req->arena, S("otp\n"), owner), try);
     return err && err->status == 429 ? too_many_tries(req, w) : err;
 }
 

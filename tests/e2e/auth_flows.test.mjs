@@ -108,6 +108,20 @@ test('five tries, then no more, also with the right code', async () => {
   assert.equal(err.response.message, 'Too many attempts, please try again later with a new OTP.');
 });
 
+test('tries of two codes of one address end as soon for strangers', { skip: PEER ? 'tells users from strangers' : false }, async () => {
+  const p = await person();
+  const statuses = [];
+  for (const email of [p.email, 'stranger-to-codes@example.com']) {
+    const ids = [(await users.requestOTP(email)).otpId, (await users.requestOTP(email)).otpId];
+    assert.match(ids.join(), /^[a-z0-9]{15},[a-z0-9]{15}$/);
+    assert.notEqual(ids[0], ids[1]);
+    const got = [];
+    for (let i = 0; i < 6; i++) got.push((await failure(withOTP(ids[i % 2], 'wrong'))).status);
+    statuses.push(got);
+  }
+  assert.deepEqual(statuses, Array(2).fill([400, 400, 400, 400, 400, 429]));
+});
+
 test('ten codes are enough: then the latest id comes back, for strangers too', { skip: PEER ? 'not below /tmp' : false }, async () => {
   const p = await person();
   const ids = [];
