@@ -2,6 +2,7 @@
 #include "auth/auth_internal.h"
 
 #include "base/random.h"
+#include "outgoing/outgoing.h"
 
 #define UNKNOWN_PASSWORD_LETTERS 30
 
@@ -30,6 +31,8 @@ Error *mail_recipient_find(App *app, Arena *a, const Collection *c, Str email, R
     FindWork work = {.collection = c, .email = email};
     *out = NULL;
     if (collection_is_superusers(c) && str_eq_nocase(email, INSTALLER_EMAIL)) return NULL;
+    /* What no mail can go to answers like an unknown one, not with an error of its own. */
+    if (!mail_address_valid(email)) return NULL;
     Error *err = db_read(app->db, a, find_work, &work);
     if (err) return err;
     *out = work.record;
