@@ -41,20 +41,21 @@ static void socket_timeouts(int fd)
 }
 
 /* Up to and without the newline; false when it is longer or never comes. */
-static bool line_read(Arena *a, int fd, Str *out)
+static bool line_read(Arena *a, int fd, size_t max, Str *out)
 {
-    char *line = arena_bytes(a, CONTROL_LINE_MAX);
-    size_t len = 0;
-    while (len < CONTROL_LINE_MAX) {
-        ssize_t n = recv(fd, line + len, CONTROL_LINE_MAX - len, 0);
+    Buf line = buf_new(a, CONTROL_LINE_MAX);
+    while (line.len < max) {
+        size_t room = MIN(max - line.len, CONTROL_LINE_MAX);
+        char *to = buf_reserve(&line, room);
+        ssize_t n = recv(fd, to, room, 0);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return false;
-        const char *end = memchr(line + len, '\n', (size_t)n);
+        const char *end = memchr(to, '\n', (size_t)n);
         if (end) {
-            *out = str_make(line, (size_t)(end - line));
+            *out = str_make(line.ptr, line.len + (size_t)(end - to));
             return true;
         }
-        len += (size_t)n;
+        line.len += (size_t)n;
     }
     return false;
 }
@@ -102,7 +103,7 @@ static Error *client_serve(void *arg)
     const Client *client = arg;
     Arena *a = client->arena;
     Str line, message = S("");
-    if (!line_read(a, client->fd, &line)) return NULL;
+    if (!line_read(a, client->fd, CONTROL_LINE_MAX, &line)) return NULL;
     Error *err = order_run(client->control->app, a, line, &message);
 
     Json *answer = json_new_object(a);
@@ -194,7 +195,7 @@ void control_stop(Control *control)
 static Error *exchange(Arena *a, int fd, const Json *order, Str *message)
 {
     Str line;
-    if (!line_write(a, fd, order) || !line_read(a, fd, &line))
+    if (!line_write(a, fd, order) || !line_read(a, fd, CONTROL_ANSWER_MAX, &line))
         return error_new(a, 503, S("The server on this folder did not answer."));
     Json *answer;
     Error *err = json_parse(a, line, NULL, &answer);

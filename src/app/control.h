@@ -4,7 +4,8 @@
  * `croft superuser upsert …` cannot open it. Instead it asks the server over
  * the unix socket "control.sock" in the folder, which only the folder's owner
  * can open (mode 0600); nothing of it can be reached over the network. One
- * exchange per connection, each one line of JSON, at most CONTROL_LINE_MAX:
+ * exchange per connection, each one line of JSON, at most CONTROL_LINE_MAX to
+ * the server and CONTROL_ANSWER_MAX back, which may be a list of all backups:
  *
  *     ▶ {"command":"superuser","args":["upsert","owner@example.com","secret…"]}
  *     ◀ {"ok":true,"message":"Made the superuser owner@example.com."}
@@ -17,8 +18,9 @@
 
 #include "auth/auth.h"
 
-#define CONTROL_LINE_MAX  16384
-#define CONTROL_TIMEOUT_S 10
+#define CONTROL_LINE_MAX   ((size_t)16 << 10)
+#define CONTROL_ANSWER_MAX ((size_t)4 << 20)
+#define CONTROL_TIMEOUT_S  10
 
 typedef struct Control Control;
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -262,6 +262,11 @@ test('from the terminal, while the server runs and while it does not', async () 
   assert.equal(made.stdout, 'Made the backup terminal.zip.\n');
   assert.equal(croft('backup', 'terminal.zip').status, 1);
   assert.match(croft('backup', '--list').stdout, /verified  terminal\.zip/);
+  const many = [...Array(300).keys()].map((i) => join(server.data, 'backups', `one-of-very-many-with-a-rather-long-name-${i}.zip`));
+  for (const path of many) cpSync(join(server.data, 'backups', 'terminal.zip'), path);
+  const list = croft('backup', '--list');
+  assert.equal(list.stdout.match(/one-of-very-many/g)?.length, 300, list.stderr);
+  for (const path of many) rmSync(path);
   assert.equal(croft('restore', 'nothing.zip').status, 1);
   assert.equal(croft('restore').status, 2);
   const [worker] = server.workers();
