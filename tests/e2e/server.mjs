@@ -26,15 +26,34 @@ export const OWNER = { email: 'owner@example.com', password: 'owner-password-1' 
 
 /**
  * A port nobody listens on, and that stays free while it is not used: below those the system gives
- * out by itself, and each test process has its own stretch of them.
+ * out by itself, and each test process has a stretch of them for itself.
  */
 export async function freePort() {
+  freePort.stretch ??= stretch();
+  const first = await freePort.stretch;
   for (;;) {
-    const port = 20000 + (process.pid % 200) * 50 + (freePort.next++ % 50);
+    const port = first + 1 + (freePort.next++ % (STRETCH - 1));
     if (await isFree(port)) return port;
   }
 }
 freePort.next = 0;
+
+const STRETCH = 50;
+/** The first port of a stretch: who listens there has the others, and lets go of them by ending. */
+async function stretch() {
+  for (let i = 0; i < 200; i++) {
+    const port = 20000 + ((process.pid + i) % 200) * STRETCH;
+    const taken = net.createServer((socket) => socket.destroy());
+    const mine = await new Promise((resolve) => {
+      taken.once('error', () => resolve(false));
+      taken.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!mine) continue;
+    taken.unref();
+    return port;
+  }
+  throw new Error('no ports are left from 20000 to 29999');
+}
 
 function isFree(port) {
   return new Promise((resolve) => {
