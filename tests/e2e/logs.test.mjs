@@ -19,12 +19,12 @@ before(async () => {
   const pb = server.client();
   await pb.collection('users').authWithPassword('u@example.com', 'password-1');
   await failure(pb.collection('users').authWithPassword('u@example.com', 'wrong'), 400);
-  await server.request('GET', '/api/collections/posts/records?page=1&x=%C3%A9%0Aforged', { headers: { 'User-Agent': 'tester "1"\tx', Referer: 'http://site.example/?token=hush1' } });
+  await server.request('GET', '/api/collections/posts/records?page=1&x=%C3%A9%0Aforged', { headers: { 'User-Agent': 'tester "1"\tx', Referer: 'http://site.example/?token=hush-1' } });
   await failure(pb.collection('posts').create({ title: '' }), 400);
-  await server.request('GET', `/api/files/posts/x/y.png?token=hush2&thumb=1x1&jwt=${JWT}`);
+  await server.request('GET', `/api/files/posts/x/y.png?token=hush-2&thumb=1x1&jwt=${JWT}`);
   await server.request('GET', `/nowhere/${JWT}`);
-  await server.request('GET', '/api/oauth2-redirect?code=hush3&state=hush4');
-  await server.request('POST', '/api/collections/users/auth-with-oauth2?password=hush5');
+  await server.request('GET', '/api/oauth2-redirect?code=hush-3&state=hush-4');
+  await server.request('POST', '/api/collections/users/auth-with-oauth2?password=hush-5');
   await admin.collections.import([{ name: 'passing', fields: [text('t')] }]);
   await admin.collections.truncate('passing');
   await admin.collections.delete('passing');
@@ -58,7 +58,7 @@ test('a request that was refused says why, and who asked', async () => {
 test('no secret gets in', async () => {
   await entry('/nowhere/');
   const all = JSON.stringify(await admin.logs.getList(1, 500));
-  for (const secret of ['hush1', 'hush2', 'hush3', 'hush4', 'hush5', JWT, 'password-1']) assert.ok(!all.includes(secret), secret);
+  for (const secret of ['hush-1', 'hush-2', 'hush-3', 'hush-4', 'hush-5', JWT, 'password-1']) assert.ok(!all.includes(secret), secret);
   assert.equal((await entry('/api/files/posts')).data.url, '/api/files/posts/x/y.png?token=***&thumb=1x1&jwt=***');
   assert.equal((await entry('/nowhere/')).data.url, '/nowhere/***');
 });
