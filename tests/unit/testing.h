@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -79,6 +80,36 @@ static inline int remove_one(const char *path, const struct stat *st, int type, 
 static inline int remove_temporary(const char *folder)
 {
     return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- chance ----
+ *
+ * The same numbers in each run, so that a change is judged by itself, and only
+ * by one thread; SEED=<number> gives others. */
+
+static inline uint64_t chance_u64(void)
+{
+    static uint64_t state; /* splitmix64 */
+    if (state == 0) {
+        const char *seed = getenv("SEED");
+        if (!seed || !str_to_u64(str_from(seed), &state)) state = 1;
+        print_message("SEED=%llu\n", (unsigned long long)state);
+    }
+    uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static inline size_t chance_below(size_t bound)
+{
+    return (size_t)(chance_u64() % bound);
+}
+
+static inline void chance_bytes(char *to, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        to[i] = (char)chance_u64();
 }
 
 #define test_with_arena(fn) cmocka_unit_test_setup_teardown(fn, arena_setup, arena_teardown)

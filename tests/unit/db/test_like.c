@@ -57,19 +57,11 @@ static void means_what_it_says(void **state)
     check_str("numbers", db_one(t, S("SELECT 125 LIKE '%2%'")), "1");
 }
 
-static uint32_t seed = 1;
-
-static uint32_t next_random(uint32_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % below;
-}
-
 static Str random_text(Arena *a, size_t length, const char *const *alphabet, uint32_t count)
 {
     Buf b = buf_new(a, length * 2 + 1);
     for (size_t i = 0; i < length; i++)
-        buf_add(&b, str_from(alphabet[next_random(count)]));
+        buf_add(&b, str_from(alphabet[chance_below(count)]));
     return buf_str(&b);
 }
 
@@ -89,7 +81,7 @@ static void agrees_with_sqlite(void **state)
         arena_reset(a);
         bool before = i % 3 != 0, after = i % 5 != 0;
         Str text = random_text(a, before || after ? 8000 : 200000, LETTERS, 3 + (uint32_t)(i % 4));
-        Str pattern = random_text(a, 3 + next_random(12), PATTERNS, COUNT(PATTERNS));
+        Str pattern = random_text(a, 3 + chance_below(12), PATTERNS, COUNT(PATTERNS));
         if (before) pattern = str_concat(a, ANY, pattern);
         if (after) pattern = str_concat(a, pattern, ANY);
         LikeCase c = {.text = text, .pattern = pattern, .escape = S("\\")};

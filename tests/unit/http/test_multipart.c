@@ -6,7 +6,6 @@
 #include "testing.h"
 
 #include "base/buf.h"
-#include "base/random.h"
 #include "http/multipart.h"
 
 #include <stdlib.h>
@@ -53,7 +52,7 @@ static Str run(Arena *a, Str boundary, Str body, Cut cut)
     while (body.len > 0) {
         size_t len = body.len;
         if (cut == CUT_EVERYWHERE) len = 1;
-        if (cut == CUT_AT_RANDOM) len = 1 + random_below((uint32_t)MIN(body.len, (size_t)20));
+        if (cut == CUT_AT_RANDOM) len = 1 + chance_below(MIN(body.len, 20));
         len = MIN(len, body.len);
         /* A block of its own, so that reading past it is seen. */
         char *piece = malloc(len);
@@ -271,7 +270,7 @@ static void keeps_every_byte_of_a_large_part(void **state)
         static const Str BITS[] = {STR_INIT("\r"),   STR_INIT("\n"),        STR_INIT("\r\n"),
                                    STR_INIT("--"),   STR_INIT("\r\n--xy"),  STR_INIT("\0"),
                                    STR_INIT("data"), STR_INIT("\r\n--xyq"), STR_INIT("xyz")};
-        Str bit = BITS[random_below(COUNT(BITS))];
+        Str bit = BITS[chance_below(COUNT(BITS))];
         if (str_eq(bit, S("xyz")) && str_ends(buf_str(&expected), S("\r\n--"))) continue;
         buf_add(&expected, bit);
     }

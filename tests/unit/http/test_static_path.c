@@ -7,7 +7,6 @@
 
 #include "base/beneath.h"
 #include "base/buf.h"
-#include "base/random.h"
 #include "http/static_path.h"
 
 #include <errno.h>
@@ -171,11 +170,11 @@ static Str generate(Arena *a)
         "a%20b",    "inside",      "loop", "~",      "%u002e", ";",      "%",      "\xe2\x80\xa5",
         "%ef%bc%8e"};
     Buf path = buf_new(a, 128);
-    size_t count = 1 + random_below(8);
-    if (random_below(8)) buf_char(&path, '/');
+    size_t count = 1 + chance_below(8);
+    if (chance_below(8)) buf_char(&path, '/');
     for (size_t i = 0; i < count; i++) {
-        buf_add(&path, str_from(PIECES[random_below(COUNT(PIECES))]));
-        if (random_below(2)) buf_char(&path, '/');
+        buf_add(&path, str_from(PIECES[chance_below(COUNT(PIECES))]));
+        if (chance_below(2)) buf_char(&path, '/');
     }
     return buf_str(&path);
 }

@@ -1,7 +1,6 @@
 /* test_number.c - numbers as ECMAScript writes them. */
 #include "testing.h"
 
-#include "base/random.h"
 #include "json/json.h"
 
 #include <math.h>
@@ -81,7 +80,7 @@ static void shortest_and_exact(void **state)
 {
     Arena *a = *state;
     for (int i = 0; i < 20000; i++) {
-        uint64_t bits = random_u64();
+        uint64_t bits = chance_u64();
         if (i < 2047) bits = (uint64_t)i << 52;
         double value, back = 0;
         memcpy(&value, &bits, sizeof value);

@@ -1,7 +1,6 @@
 /* test_write.c - strings that are safe in JSON, in HTML and in old JavaScript. */
 #include "testing.h"
 
-#include "base/random.h"
 #include "json/json.h"
 
 static const struct {
@@ -60,9 +59,9 @@ static void any_bytes(void **state)
 {
     Arena *a = *state;
     for (int i = 0; i < 3000; i++) {
-        size_t len = random_below(80);
+        size_t len = chance_below(80);
         char *bytes = arena_bytes(a, len);
-        random_bytes(bytes, len);
+        chance_bytes(bytes, len);
         for (size_t k = 0; k < len; k++) {
             bool ascii = i % 3 != 0;
             bytes[k] = (char)(bytes[k] & (ascii ? 0x7F : 0xFF));

@@ -2,32 +2,15 @@
  * asked of random records and requests (reliability A2), and constants of all
  * kinds against each other, judged by SQLite itself.
  *
- * The seed is printed; SEED=<number> runs the same rules again, ROUNDS=<number>
- * more or fewer of them. */
+ * The same rules in each run; SEED=<number> asks others, ROUNDS=<number> more or
+ * fewer of them. */
 #include "query_fixture.h"
-
-#include "base/clock.h"
 
 #include <stdlib.h>
 
 /* ---- chance ---- */
 
-static uint64_t chance; /* splitmix64 */
-
-static uint64_t chance_next(void)
-{
-    uint64_t z = chance += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static size_t below(size_t bound)
-{
-    return (size_t)(chance_next() % bound);
-}
-
-#define PICK(table) ((table)[below(COUNT(table))])
+#define PICK(table) ((table)[chance_below(COUNT(table))])
 
 static uint64_t number_from_env(const char *name, uint64_t otherwise)
 {
@@ -141,7 +124,7 @@ static const char *const SIGNS[] = {"=",  "!=",  ">",  ">=",  "<",  "<=",  "~", 
 /* Mostly what can be known in memory, as rules mostly are. */
 static const char *operand(void)
 {
-    switch (below(12)) {
+    switch (chance_below(12)) {
     case 0:
     case 1:
         return PICK(TEXTS);
@@ -175,10 +158,10 @@ static void comparison(Buf *out)
 
 static void expression(Buf *out, int depth)
 {
-    size_t terms = 1 + below(depth == 0 ? 3 : 2);
+    size_t terms = 1 + chance_below(depth == 0 ? 3 : 2);
     for (size_t i = 0; i < terms; i++) {
-        if (i > 0) buf_add(out, below(2) ? S(" && ") : S(" || "));
-        bool group = depth < 2 && below(4) == 0;
+        if (i > 0) buf_add(out, chance_below(2) ? S(" && ") : S(" || "));
+        bool group = depth < 2 && chance_below(4) == 0;
         if (group) buf_char(out, '(');
         if (group)
             expression(out, depth + 1);
@@ -339,7 +322,8 @@ static void check_rule(Property *p, Str text, Tally *tally)
     for (size_t i = 0; i < p->row_count; i++) {
         compare(p, text, "without the row", i, before);
         RowSource source = {.record = &p->rows[i]};
-        if (below(8) == 0) source.withheld = &p->posts->fields[below(p->posts->field_count)];
+        if (chance_below(8) == 0)
+            source.withheld = &p->posts->fields[chance_below(p->posts->field_count)];
         EvalResult verdict =
             filter_eval(rule, p->scratch, p->t->schema, p->posts, &p->info, row_value, &source);
         compare(p, text, "with the row", i, verdict);
@@ -565,8 +549,6 @@ static void long_likes_are_left_to_sql(void **state)
 
 int main(void)
 {
-    chance = number_from_env("SEED", (uint64_t)clock_wall_ms());
-    print_message("SEED=%llu\n", (unsigned long long)chance);
     const struct CMUnitTest tests[] = {
         test_with_query(memory_says_what_sql_says),
         test_with_query(constants_compare_as_in_sqlite),
