@@ -11,14 +11,15 @@ static void draws_are_within_bounds_and_even(void **state)
 {
     (void)state;
     static const uint32_t BOUNDS[] = {1, 2, 3, 10, 36, 1000};
+    enum { DRAWS = 60000 }; /* each of a thousand comes, but once in 10^23 */
     for (size_t i = 0; i < COUNT(BOUNDS); i++) {
         unsigned seen[1000] = {0};
-        for (int n = 0; n < 20000; n++) {
+        for (int n = 0; n < DRAWS; n++) {
             uint32_t draw = random_below(BOUNDS[i]);
             assert_true(draw < BOUNDS[i]);
             seen[draw]++;
         }
-        unsigned average = 20000 / BOUNDS[i];
+        unsigned average = DRAWS / BOUNDS[i];
         for (uint32_t k = 0; k < BOUNDS[i]; k++) {
             assert_true(seen[k] > 0 && seen[k] < average * 4 + 10);
         }
