@@ -104,16 +104,21 @@ static inline void *peer_main(void *arg)
     }
 }
 
-static inline void peer_start(Peer *p)
+static inline void peer_bind(Peer *p)
 {
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(p->host ? p->host : INADDR_LOOPBACK)};
     socklen_t len = sizeof(at);
     assert_int_equal(bind(p->fd, (struct sockaddr *)&at, len), 0);
-    assert_int_equal(listen(p->fd, 16), 0);
     assert_int_equal(getsockname(p->fd, (struct sockaddr *)&at, &len), 0);
     p->port = ntohs(at.sin_port);
+}
+
+static inline void peer_start(Peer *p)
+{
+    peer_bind(p);
+    assert_int_equal(listen(p->fd, 16), 0);
     assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
 }
 

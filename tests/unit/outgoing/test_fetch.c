@@ -246,11 +246,11 @@ static void nobody_there_and_too_slow(void **state)
 {
     World *w = *state;
     FetchResponse answer;
-    Peer gone = {.answer = ""};
-    peer_start(&gone);
-    peer_stop(&gone);
+    Peer gone = {0};
+    peer_bind(&gone); /* its port is nobody else's, and nobody listens */
     FetchRequest request = {.url = peer_url(w->a, &gone, "/?secret=1")};
     Error *err = http_fetch(w->o, w->a, &request, &answer);
+    close(gone.fd);
     check_code("refused", err, "outgoing_unreachable");
     assert_true(str_find(err->cause, S("secret")) < 0);
 
