@@ -33,6 +33,17 @@ static Error *rekey_work(Tx *tx, void *arg)
     return err ? err : settings_reseal(tx, r->from, r->to);
 }
 
+/* The new key is in force, whatever comes of this. */
+static void forget(Db *db, Arena *a)
+{
+    Error *err = secrets_forget(db, a);
+    if (!err) return;
+    fprintf(stderr,
+            "What was written before may still be in free pages of the database: %.*s\n"
+            "The next start erases it, if there is space for a second file.\n",
+            STR_ARG(err->cause.len ? err->cause : err->message));
+}
+
 /* Opened as a server would, so that a restore that was under way is over. */
 static Error *rekey_run(Arena *a, const Options *o, Rekey *r)
 {
@@ -46,7 +57,7 @@ static Error *rekey_run(Arena *a, const Options *o, Rekey *r)
     Error *err = site_open(a, o->dir, r->from, 1, &site);
     if (err) return err;
     err = db_write_alone(site.app.db, a, 0, rekey_work, r);
-    if (!err) err = db_forget(site.app.db, a);
+    if (!err) forget(site.app.db, a);
     site_close(&site);
     return err;
 }

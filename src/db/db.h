@@ -113,7 +113,8 @@ MUST_CHECK Error *db_empty_wal(Db *db, Arena *a);
 
 /* After a work that erased (tx_erase()): copies that older writes left in free pages
  * go too. Writes a file of up to DB_FORGET_BYTES anew; of a larger one the log says
- * that a vacuum is left to do. Then empties the log of the latest writes. */
+ * that a vacuum is left to do. Then empties the log of the latest writes. After an
+ * error (no space for a second file) they may be there still. */
 #define DB_FORGET_BYTES (INT64_C(64) << 20)
 MUST_CHECK Error *db_forget(Db *db, Arena *a);
 

@@ -307,6 +307,13 @@ MUST_CHECK Error *schema_reload(SchemaStore *store, Tx *tx);
  * key. Errors as of schema_store_open(). */
 MUST_CHECK Error *schema_reseal(Tx *tx, Str from, Str to);
 
+/* What this transaction replaces is erased (tx_erase()), and a row of "_params" says
+ * that older copies are to be forgotten (db_forget()): by secrets_forget(), which
+ * takes the row away when it was done. Whoever is killed before, or has no space,
+ * leaves the row to the next start: settings_store_open() calls it. */
+MUST_CHECK Error *secrets_erase(Tx *tx);
+MUST_CHECK Error *secrets_forget(Db *db, Arena *a);
+
 /* ---- the tables against the definitions ---- */
 
 typedef enum {

@@ -156,8 +156,40 @@ Error *schema_reseal(Tx *tx, Str from, Str to)
     OptionsRow *rows = NULL;
     size_t count = 0;
     Error *err = read_rows(tx, &rows, &count);
-    if (!err) err = tx_erase(tx);
+    if (!err) err = secrets_erase(tx);
     for (size_t i = 0; i < count && !err; i++)
         err = reseal_row(tx, &rows[i], from, to);
     return err;
+}
+
+/* ---- older copies ---- */
+
+Error *secrets_erase(Tx *tx)
+{
+    Error *err = tx_erase(tx);
+    if (err) return err;
+    return tx_exec(tx, S("INSERT OR IGNORE INTO _params (id, value) "
+                         "VALUES ('croft_to_forget', 'true')"));
+}
+
+static Error *find_mark(Tx *tx, void *arg)
+{
+    Str ignored;
+    return tx_one_str(tx, S("SELECT id FROM _params WHERE id = 'croft_to_forget'"), NULL, 0,
+                      &ignored, arg);
+}
+
+static Error *remove_mark(Tx *tx, void *arg)
+{
+    (void)arg;
+    return tx_exec(tx, S("DELETE FROM _params WHERE id = 'croft_to_forget'"));
+}
+
+Error *secrets_forget(Db *db, Arena *a)
+{
+    bool found;
+    Error *err = db_read(db, a, find_mark, &found);
+    if (err || !found) return err;
+    err = db_forget(db, a);
+    return err ? err : db_write(db, a, remove_mark, NULL);
 }

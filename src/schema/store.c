@@ -556,10 +556,8 @@ Error *schema_store_open(Arena *a, Db *db, Str key, SchemaPublishHook hook, void
     Error *err = db_read_slow(db, a, 60000, load_existing, &opening);
     if (!err && opening.mend && !db_is_read_only(db))
         err = db_write_alone(db, a, 0, mend_existing, NULL);
-    if (!err && opening.clear && !db_is_read_only(db)) {
+    if (!err && opening.clear && !db_is_read_only(db))
         err = db_write_alone(db, a, 0, seal_existing, store);
-        if (!err) err = db_forget(db, a);
-    }
     if (!err && opening.found)
         publish(store);
     else if (!err)

@@ -2,7 +2,9 @@
  *
  * Each version is one arena with the document and the typed values in it. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "crypto/crypto.h"
+#include "schema/schema.h"
 #include "schema/snapshot.h"
 #include "settings/settings_internal.h"
 
@@ -126,7 +128,7 @@ static Error *load_work(Tx *tx, void *arg)
 /* What stood in clear is sealed and overwritten. */
 static Error *seal_document(Tx *tx, Str key, const Json *json)
 {
-    Error *err = tx_erase(tx);
+    Error *err = secrets_erase(tx);
     return err ? err : write_document(tx, key, json);
 }
 
@@ -139,16 +141,26 @@ static Error *settle_work(Tx *tx, void *arg)
     return write_document(tx, l->key, l->json);
 }
 
+/* Of the settings and of collections, whose store is open already. */
+static void forget_older(Db *db, Arena *a)
+{
+    Error *err = secrets_forget(db, a);
+    if (err)
+        log_warn("settings",
+                 "secrets that were in clear may still be in free pages of the database; the next "
+                 "start erases them, if there is space for a second file",
+                 LOG_STR("cause", err->cause));
+}
+
 Error *settings_store_open(Arena *a, Db *db, Str key, SettingsStore **out)
 {
     assert(key.len == 0 || key.len == SECRET_KEY_BYTES);
     Loading loading = {.key = key};
     Error *err = db_read(db, a, load_work, &loading);
     bool to_seal = key.len && !loading.is_sealed && !db_is_read_only(db);
-    bool seals = loading.json && to_seal;
     if (!err && (!loading.json || to_seal)) err = db_write(db, a, settle_work, &loading);
-    if (!err && seals) err = db_forget(db, a);
     if (err) return err;
+    if (!db_is_read_only(db)) forget_older(db, a);
 
     Arena *arena = arena_create("settings store", 1 << 20);
     SettingsStore *store = arena_new(arena, SettingsStore, 1);

@@ -3,11 +3,11 @@
 import './eventsource.mjs';
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { OWNER, freePort, run, startServer } from './server.mjs';
+import { BINARY, OWNER, freePort, run, startServer } from './server.mjs';
 import { CLIENT, startIdp } from './idp.mjs';
 
 const env = { CROFT_TEST_KEY: 'k'.repeat(31) + '1', CROFT_NEW_KEY: 'n'.repeat(32), CROFT_WRONG_KEY: 'w'.repeat(32) };
@@ -185,4 +185,36 @@ test('a folder in clear is sealed by its first start with a key, after a crash t
   assert.equal(stored(join(folder, 'target')), 'object object');
   assert.equal(stored(join(folder, 'imported')), 'text text', 'the source is only read');
   assert.deepEqual(leaks(join(folder, 'target')), []);
+});
+
+test('what a start was killed before it erased is erased by the next one', { timeout: 60e3 }, async () => {
+  const killed = join(folder, 'killed'), dir = join(killed, 'data');
+  cpSync(data, dir, { recursive: true });
+  const leave = (mark) => python(`
+db.executescript("""PRAGMA secure_delete = off; CREATE TABLE old (v); INSERT INTO old VALUES ('${TOKEN_SECRET}'); DROP TABLE old""")
+if ${mark ? 1 : 0}: db.execute("INSERT INTO _params (id, value) VALUES ('croft_to_forget', 'true')")
+db.commit()`, join(dir, 'data.db'));
+  for (const [mark, left] of [[false, 1], [true, 0]]) {
+    leave(mark);
+    await start(FLAGS, killed);
+    await stop();
+    assert.equal(leaks(dir).length, left);
+  }
+  assert.deepEqual(python('print(db.execute("SELECT id FROM _params").fetchall())', join(dir, 'data.db')).trim(), "[('settings',)]");
+});
+
+test('a new key holds even if there is no space to erase what was before', { timeout: 60e3 }, async () => {
+  const full = join(folder, 'full');
+  cpSync(data, full, { recursive: true });
+  python("db.execute('CREATE TABLE much (v)'); db.execute('INSERT INTO much VALUES (randomblob(20000000))'); db.commit()", join(full, 'data.db'));
+  const script = `trap '' XFSZ; ulimit -f 8000; exec "$0" "$@"`;
+  const rekeyed = spawnSync('bash', ['-c', script, BINARY, 'rekey', ...FLAGS, '--to', 'CROFT_NEW_KEY', '--dir', full], { encoding: 'utf8', env: { ...process.env, ...env } });
+  assert.equal(rekeyed.status, 0, rekeyed.stderr);
+  assert.match(rekeyed.stderr, /may still be in free pages.*The next start erases it/s);
+  assert.match(rekeyed.stdout, /encrypted with the new key/);
+  const marks = () => python(`print(db.execute("SELECT count(*) FROM _params WHERE id = 'croft_to_forget'").fetchone()[0])`, join(full, 'data.db')).trim();
+  assert.equal(marks(), '1');
+  assert.match(croft(['types', ...FLAGS], full).stderr, /another one/);
+  assert.equal(croft(['rekey', '--encryption-env', 'CROFT_NEW_KEY', '--to', 'CROFT_TEST_KEY'], full).status, 0);
+  assert.equal(marks(), '0');
 });

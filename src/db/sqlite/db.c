@@ -208,12 +208,13 @@ Error *db_forget(Db *db, Arena *a)
 {
     struct stat st;
     Error *err = NULL;
-    bool small = stat(arena_cstr(a, db->path), &st) == 0 && st.st_size <= DB_FORGET_BYTES;
-    if (small) err = db_vacuum(db, a, (DbPatience){0});
-    if (!small || err)
+    if (stat(arena_cstr(a, db->path), &st) == 0 && st.st_size <= DB_FORGET_BYTES)
+        err = db_vacuum(db, a, (DbPatience){0});
+    else
         log_warn("db",
-                 "what was in clear may still be in free pages of the file until it is written "
-                 "anew: VACUUM, in the SQL console",
-                 LOG_STR("file", db->path), LOG_STR("reason", err ? err->cause : S("its size")));
-    return db_empty_wal(db, a);
+                 "the file is large: what was in clear may still be in its free pages until it is "
+                 "written anew by VACUUM, in the SQL console",
+                 LOG_STR("file", db->path));
+    Error *emptied = db_empty_wal(db, a);
+    return err ? err : emptied;
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "db/db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -47,6 +48,18 @@ static inline int db_setup(void **state)
 static inline void test_file_remove(TestDb *t, const char *name)
 {
     (void)unlink(arena_cstr(t->arena, str_printf(t->arena, "%.*s/%s", STR_ARG(t->dir), name)));
+}
+
+/* Looks at the first megabyte. */
+static inline bool test_file_has(TestDb *t, const char *name, const char *text)
+{
+    FILE *f =
+        fopen(arena_cstr(t->arena, str_printf(t->arena, "%.*s/%s", STR_ARG(t->dir), name)), "rb");
+    if (!f) return false;
+    char *bytes = arena_bytes(t->arena, 1 << 20);
+    size_t len = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    return str_find(str_make(bytes, len), str_from(text)) >= 0;
 }
 
 static inline int db_teardown(void **state)

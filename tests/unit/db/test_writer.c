@@ -374,17 +374,6 @@ static Error *erase_work(Tx *tx, void *arg)
     return err ? err : tx_exec(tx, S("UPDATE a SET v = 'sealed'"));
 }
 
-static bool file_has(TestDb *t, const char *name, const char *text)
-{
-    FILE *f =
-        fopen(arena_cstr(t->arena, str_printf(t->arena, "%.*s/%s", STR_ARG(t->dir), name)), "rb");
-    if (!f) return false;
-    char *bytes = arena_bytes(t->arena, 1 << 20);
-    size_t len = fread(bytes, 1, 1 << 20, f);
-    fclose(f);
-    return str_find(str_make(bytes, len), str_from(text)) >= 0;
-}
-
 static void what_is_erased_is_in_no_file(void **state)
 {
     TestDb *t = *state;
@@ -394,15 +383,15 @@ static void what_is_erased_is_in_no_file(void **state)
                                         "INSERT INTO a VALUES ('geheim-kurz-und-gut'), "
                                         "(printf('%.9000cgeheim-lang', 'x'))")));
         check_ok("in the file", db_empty_wal(t->db, t->arena));
-        check_bool("short", file_has(t, "data.db", "geheim-kurz"), true);
-        check_bool("long", file_has(t, "data.db", "geheim-lang"), true);
+        check_bool("short", test_file_has(t, "data.db", "geheim-kurz"), true);
+        check_bool("long", test_file_has(t, "data.db", "geheim-lang"), true);
         check_ok("replaced", db_write_alone(t->db, t->arena, 0, erase_work, &on));
         check_ok("emptied", db_empty_wal(t->db, t->arena));
-        check_bool("log", file_has(t, "data.db-wal", "geheim"), false);
-        check_bool(on ? "erased" : "only let go of", file_has(t, "data.db", "geheim"), !on);
+        check_bool("log", test_file_has(t, "data.db-wal", "geheim"), false);
+        check_bool(on ? "erased" : "only let go of", test_file_has(t, "data.db", "geheim"), !on);
         check_ok("anew", db_forget(t->db, t->arena));
-        check_bool("forgotten, however long ago it was written", file_has(t, "data.db", "geheim"),
-                   false);
+        check_bool("forgotten, however long ago it was written",
+                   test_file_has(t, "data.db", "geheim"), false);
     }
     check_str("later works do not erase", db_one(t, S("PRAGMA secure_delete")), "0");
     check_int("empty", db_stats(t->db).wal_pages, 0);

@@ -145,6 +145,10 @@ static void changes_its_key(void **state)
         Keys keys = {STEPS[i].from, STEPS[i].to};
         check_ok(STEPS[i].name, db_write_alone(t->db->db, t->arena, 0, reseal_work, &keys));
         check_in_database(t, STEPS[i].name, STEPS[i].clear);
+        check_str("older copies are to be forgotten", db_one(t->db, S("SELECT id FROM _params")),
+                  "croft_to_forget");
+        check_ok("forgotten", secrets_forget(t->db->db, t->arena));
+        check_str("done", db_one(t->db, S("SELECT count(*) FROM _params")), "0");
         reopen(t, STEPS[i].to);
         check_people(t);
     }

@@ -196,6 +196,27 @@ static void changes_its_key(void **state)
     }
 }
 
+/* Killed between the commit that seals and the erasing of what was let go of long ago. */
+static void a_start_forgets_what_a_killed_one_left(void **state)
+{
+    TestSettings *t = *state;
+    Keys keys = {S(""), S("0123456789abcdef0123456789abcdef")};
+    const Str mark = S("SELECT count(*) FROM _params WHERE id = 'croft_to_forget'");
+    check_ok("long ago", db_exec(t->db, S("CREATE TABLE old (v); INSERT INTO old VALUES "
+                                          "('geheim-von-damals'); DROP TABLE old")));
+    settings_store_close(t->settings);
+    check_ok("nothing was sealed", settings_store_open(t->arena, t->db->db, S(""), &t->settings));
+    check_ok("in the file", db_empty_wal(t->db->db, t->arena));
+    check_bool("left", test_file_has(t->db, "data.db", "geheim-von-damals"), true);
+
+    check_ok("reseal", db_write_alone(t->db->db, t->arena, 0, reseal_work, &keys));
+    check_str("marked", db_one(t->db, mark), "1");
+    settings_store_close(t->settings);
+    check_ok("start", settings_store_open(t->arena, t->db->db, keys.to, &t->settings));
+    check_bool("forgotten", test_file_has(t->db, "data.db", "geheim-von-damals"), false);
+    check_str("done", db_one(t->db, mark), "0");
+}
+
 #define with_settings(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -208,6 +229,7 @@ int main(void)
         with_settings(refuses_encrypted_settings),
         with_settings(encrypts_with_a_key),
         with_settings(changes_its_key),
+        with_settings(a_start_forgets_what_a_killed_one_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
