@@ -55,6 +55,14 @@ static Str email_of(Arena *a, const Provider *def, const Json *user)
     return json_text(a, json_path(user, def->email));
 }
 
+/* Texts and whole numbers. What others could have too is none: a number that JSON
+ * rounds, or true. */
+static Str id_of(Arena *a, const Json *value)
+{
+    int64_t whole;
+    return json_is(value, JSON_STRING) || json_whole(value, &whole) ? json_text(a, value) : S("");
+}
+
 static Error *refuse(Arena *a, const char *why)
 {
     return error_cause(a, error_status(a, 502), "user: %s", why);
@@ -69,7 +77,7 @@ Error *profile_map(Exchange *x, Json *user, Profile *out)
         !str_eq(json_text(a, json_path(user, def->active.path)), str_from(def->active.value)))
         return refuse(a, "the account is not active");
     *out = (Profile){
-        .id = json_text(a, json_path(user, def->id)),
+        .id = id_of(a, json_path(user, def->id)),
         .name = json_text(a, json_path(user, def->full_name)),
         .username = json_text(a, json_path(user, def->username)),
         .email = email_of(a, def, user),

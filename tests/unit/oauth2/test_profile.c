@@ -137,6 +137,10 @@ static const struct {
      "picture':'http://p'}",
      "{}", "o1|Ann|ann|a@b.io|http://p"},
     {"oidc2", "{'sub':'o1','email':'a@b.io','email_verified':'yes'}", "{}", "o1||||"},
+    {"oidc", "{'sub':9007199254740991}", "{}", "9007199254740991||||"},
+    {"oidc", "{'sub':9007199254740993}", "{}", "||||"},
+    {"oidc", "{'sub':1.5}", "{}", "||||"},
+    {"oidc", "{'sub':true}", "{}", "||||"},
     {"oidc3", "[1]", "{}", NULL},
 };
 
