@@ -194,7 +194,12 @@ Error *account_resolve(Account *x)
     if (work.record) return link_record(&work, work.record);
 
     err = account_create(x);
-    if (err) return err;
+    if (err) {
+        /* Another sign-in of the same person may have made it meanwhile. */
+        Error *again =
+            err->status == 400 ? db_read(cx->app->db, x->req->arena, find_work, &work) : err;
+        return !again && work.record ? link_record(&work, work.record) : err;
+    }
     x->is_new = work.created = true;
     return link_record(&work, x->record);
 }
