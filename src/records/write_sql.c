@@ -2,15 +2,36 @@
 #include "base/clock.h"
 #include "records/records_internal.h"
 
+/* A moment so little ahead of the clock is one of ours; beyond, the clock was set back. */
+#define AHEAD_MAX_MS 1000
+
+static bool is_touched(const Field *f, bool is_create)
+{
+    return f->type == FIELD_AUTODATE && (is_create ? f->on_create : f->on_update);
+}
+
+/* Now, or just after the last change: two of one millisecond must differ, since
+ * a moment tells whether somebody else has saved first (etag.c). */
+static int64_t moment_after(const Record *r)
+{
+    const Collection *c = r->collection;
+    int64_t now_ms = clock_wall_ms(), moment_ms = now_ms, last_ms;
+    for (size_t i = 0; i < c->field_count; i++) {
+        const Field *f = &c->fields[i];
+        if (!is_touched(f, false) || !datetime_parse(record_str(r, f->name), &last_ms)) continue;
+        if (last_ms < now_ms + AHEAD_MAX_MS) moment_ms = MAX(moment_ms, last_ms + 1);
+    }
+    return moment_ms;
+}
+
 void record_touch(Record *r, Arena *a, bool is_create)
 {
     const Collection *c = r->collection;
-    Str now = {0};
+    Str moment = {0};
     for (size_t i = 0; i < c->field_count; i++) {
-        const Field *f = &c->fields[i];
-        if (f->type != FIELD_AUTODATE || !(is_create ? f->on_create : f->on_update)) continue;
-        if (!now.ptr) now = datetime_now(a);
-        r->values[i] = DB_VALUE_TEXT(now);
+        if (!is_touched(&c->fields[i], is_create)) continue;
+        if (!moment.ptr) moment = is_create ? datetime_now(a) : datetime_format(a, moment_after(r));
+        r->values[i] = DB_VALUE_TEXT(moment);
     }
 }
 

@@ -89,6 +89,52 @@ static void autodates(void **state)
         true);
 }
 
+/* Puts a moment into the row of c, and remembers it. */
+static Error *set_moment(Tx *tx, void *arg)
+{
+    Str sql = str_printf(tx_arena(tx),
+                         "DROP TABLE IF EXISTS was; UPDATE c SET updated = %s;"
+                         "CREATE TABLE was AS SELECT updated FROM c",
+                         (const char *)arg);
+    return tx_exec(tx, sql);
+}
+
+static Error *is_later(Tx *tx, void *arg)
+{
+    bool found;
+    Str sql = S("SELECT c.updated > was.updated FROM c, was WHERE c.other = c.updated");
+    Error *err = tx_one_i64(tx, sql, NULL, 0, arg, &found);
+    if (!err) assert_true(found);
+    return err;
+}
+
+/* Who saves with the moment that he knows is told when there was another change,
+ * also one of the same millisecond. A clock that was set back is followed. */
+static void no_two_changes_have_one_moment(void **state)
+{
+    static const struct {
+        const char *name, *before; /* SQL */
+        int64_t later;
+    } CASES[] = {
+        {"hardly ahead", "strftime('%Y-%m-%d %H:%M:%fZ', 'now', '+0.5 seconds')", 1},
+        {"a day ahead", "strftime('%Y-%m-%d %H:%M:%fZ', 'now', '+1 day')", 0},
+        {"no date", "'soon'", 0},
+    };
+    Fixture *f = *state;
+    fixture_collection(f, "{'name':'c','fields':["
+                          "{'name':'other','type':'autodate','onUpdate':true},"
+                          "{'name':'updated','type':'autodate','onCreate':true,'onUpdate':true}]}");
+    Record *r = fixture_create(f, "c", "{}");
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        char *before = arena_cstr(f->a, str_from(CASES[i].before));
+        int64_t later = -1;
+        check_ok(CASES[i].name, db_write(f->app.db, f->a, set_moment, before));
+        check_ok("update", fixture_update(f, "c", record_id(r), "{}", NULL, NULL));
+        check_ok("read", db_read(f->app.db, f->a, is_later, &later));
+        check_int(CASES[i].name, later, CASES[i].later);
+    }
+}
+
 /* ---- rules (api: records §2, §5, §6) ---- */
 
 static const struct {
@@ -340,6 +386,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_with_app(modifiers),
         test_with_app(autodates),
+        test_with_app(no_two_changes_have_one_moment),
         test_with_app(create_rules),
         test_with_app(update_rules),
         test_with_app(views_are_not_written),
