@@ -397,6 +397,8 @@ static void run_upload(void *arg)
     if (close(fd) != 0 && ok) error = errno;
     if (!error && renameat2(temp, part, folder, arena_cstr(a, job->key), RENAME_NOREPLACE) != 0)
         error = errno;
+    /* What a zip of this name, removed by hand, has left says nothing of this one. */
+    if (!error) (void)unlinkat(folder, arena_cstr(a, str_concat(a, job->key, S(SIDECAR))), 0);
     if (!error && folder_sync(folder)) return;
     job->err = error == EEXIST ? taken(a) : error_errno(a, error ? error : errno, "keep", job->key);
     (void)unlinkat(temp, part, 0);

@@ -192,6 +192,12 @@ test('uploads: only zips, under their own name, once', async () => {
   assert.equal(await code(upload('.hidden.zip', bytes)), 'validation_invalid_file_name');
   assert.equal(await code(upload('progress', bytes)), 'validation_invalid_file_name');
   await pb.backups.delete('Von Hand (1).zip');
+  // What is left of a zip that somebody removed by hand does not vouch for another one.
+  await pb.backups.create('by-hand.zip');
+  rmSync(join(server.data, 'backups/by-hand.zip'));
+  await upload('by-hand.zip', bytes);
+  assert.equal((await pb.backups.getFullList()).find((b) => b.key === 'by-hand.zip').verified, undefined);
+  await pb.backups.delete('by-hand.zip');
   const err = await failure(pb.backups.delete('Von Hand (1).zip'), 400);
   assert.match(err.response.message, /^Invalid or already deleted backup file\. Raw error: \n/);
   assert.equal((await failure(pb.backups.restore('none.zip'), 400)).response.message, 'Missing or invalid backup file.');
