@@ -37,11 +37,25 @@ Error *run_as_find(Arena *a, Str user, RunAs *out)
     return NULL;
 }
 
+/* A folder that only its owner can enter, who is somebody else: as a command of
+ * root's leaves it that made it. */
+static Error *dir_check(Arena *a, const RunAs *as, const char *path)
+{
+    struct stat st;
+    bool closed = as->change && stat(path, &st) == 0 && st.st_uid != as->uid && !(st.st_mode & 077);
+    if (!closed) return NULL;
+    return error_new(a, 400,
+                     str_printf(a,
+                                "The folder %s is not that of the user who is to serve it; "
+                                "give it away: chown -R %u:%u %s",
+                                path, as->uid, as->gid, path));
+}
+
 Error *run_as_make_dir(Arena *a, const RunAs *as, Str dir)
 {
     const char *path = arena_cstr(a, dir);
     if (mkdir(path, 0700) != 0) {
-        if (errno == EEXIST) return NULL;
+        if (errno == EEXIST) return dir_check(a, as, path);
         return error_errno(a, errno, "mkdir", dir);
     }
     if (as->change && chown(path, as->uid, as->gid) != 0)

@@ -14,7 +14,7 @@ typedef struct {
 MUST_CHECK Error *run_as_find(Arena *a, Str user, RunAs *out);
 
 /* Makes the data folder (0700) for that user while we may still do so. An
- * existing folder is left as it is. */
+ * existing folder is left as it is; 400 when that user could not enter it. */
 MUST_CHECK Error *run_as_make_dir(Arena *a, const RunAs *as, Str dir);
 
 /* For good: user and groups, capabilities, no_new_privs, no core dumps (also

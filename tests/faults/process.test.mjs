@@ -4,7 +4,7 @@ import { chownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, s
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { failure, request, startServer } from '../e2e/server.mjs';
+import { failure, request, run, startServer } from '../e2e/server.mjs';
 import { makeNotes, percentile } from './faults.mjs';
 
 /** CPU time of all threads of a process so far. */
@@ -41,6 +41,15 @@ test('the worker has no capabilities and can get no new ones; its files are its 
   assert.equal(statSync(join(server.data, 'data.db')).mode & 0o077, 0);
   assert.equal(statSync(server.data).mode & 0o077, 0);
   await server.stop({ keep: true });
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test('a data folder that root has made is not served as another user, and says why', { skip: process.getuid() === 0 ? false : 'not root' }, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'croft-user-'));
+  mkdirSync(join(dir, 'data'), { mode: 0o700 });
+  const { status: code, stderr } = run(['serve', '--dir', join(dir, 'data'), '--http', '127.0.0.1:1', '--user', 'nobody']);
+  assert.equal(code, 1);
+  assert.match(stderr, /not that of the user who is to serve it; give it away: chown -R 65534:65534 /);
   rmSync(dir, { recursive: true, force: true });
 });
 
