@@ -145,10 +145,9 @@ Error *backup_restore_here(Arena *a, Str dir, Str settings_key, Str zip_path, co
 {
     int fd = open(arena_cstr(a, zip_path), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_cause(
-            a,
-            error_new(a, 400, str_printf(a, "The file %.*s cannot be opened.", STR_ARG(zip_path))),
-            "errno %d", errno);
+        return error_new(a, 400,
+                         str_printf(a, "The file %.*s cannot be opened: %s.", STR_ARG(zip_path),
+                                    strerror(errno)));
     int lock;
     Error *err = db_folder_hold(a, dir, &lock);
     if (!err) {

@@ -284,6 +284,7 @@ test('from the terminal, while the server runs and while it does not', async () 
   const other = join(scratch, 'other');
   const moved = run(['restore', join(server.data, 'backups', 'terminal.zip'), '--dir', other]);
   assert.equal(moved.status, 0, moved.stderr);
+  assert.match(run(['restore', join(scratch, 'none.zip'), '--dir', other]).stderr, /none\.zip cannot be opened: No such file or directory\.$/m);
   const again = run(['backup', 'second.zip', '--dir', other]);
   assert.equal(again.status, 0, again.stderr);
   assert.deepEqual(contents(join(other, 'backups/second.zip')).filter((n) => n.startsWith('storage/') && n.endsWith('.txt')),
