@@ -6,10 +6,12 @@
 #include "storage/storage_internal.h"
 
 #include "base/log.h"
+#include "base/random.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,10 +19,13 @@
 /* Folders in folders; ours are four deep. */
 #define TREE_DEPTH_MAX 16
 
+#define ASIDE_NAME_BYTES 32
+
 typedef struct {
     Storage *s;
     Key key;
     bool is_prefix;
+    char aside[ASIDE_NAME_BYTES]; /* the folder below .tmp that it is by now; or empty */
     JobResult result;
 } RemoveJob;
 
@@ -141,11 +146,34 @@ static void log_failure(const RemoveJob *job)
               LOG_INT("errno", job->result.error));
 }
 
+/* A collection's folder is out of the way before its files are removed, which may
+ * take minutes: a collection made anew in its place has the same id, and files of
+ * its own by then. False: there is nothing left to remove. */
+static bool set_aside(RemoveJob *job)
+{
+    Storage *s = job->s;
+    bool left = true;
+    (void)pthread_rwlock_rdlock(&s->hold_lock);
+    if (s->held) {
+        left = !held_move(s, s->root, &job->key, true);
+    } else {
+        (void)snprintf(job->aside, sizeof(job->aside), "gone-%016" PRIx64, random_u64());
+        int rc = renameat(s->root, job->key.name, s->temp, job->aside);
+        left = rc == 0 || errno != ENOENT;
+        if (rc != 0) job->aside[0] = 0; /* in its place, then */
+    }
+    (void)pthread_rwlock_unlock(&s->hold_lock);
+    return left;
+}
+
 static void run_remove_later(void *arg)
 {
     RemoveJob *job = arg;
     Storage *s = job->s;
-    run_remove(job);
+    if (!job->aside[0])
+        run_remove(job);
+    else if (!remove_tree(s->temp, job->aside, 0))
+        (void)job_fail(&job->result, errno, "remove");
     log_failure(job);
     free(job);
 
@@ -170,6 +198,11 @@ static void remove_later(Storage *s, Str key, bool is_prefix)
     }
     job->s = s;
     job->is_prefix = is_prefix;
+    bool is_collection = is_prefix && !job->key.folder[0];
+    if (is_collection && !set_aside(job)) {
+        free(job);
+        return;
+    }
     pthread_mutex_lock(&s->lock);
     s->pending++;
     pthread_mutex_unlock(&s->lock);

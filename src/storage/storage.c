@@ -25,7 +25,8 @@ int folder_open(const Storage *s, const char *path)
     return beneath_open(s->root, path, O_RDONLY | O_DIRECTORY, BENEATH_NO_LINKS);
 }
 
-/* Removes temporary files of uploads that never came to their end. */
+/* Removes temporary files of uploads, and folders of removals, that never came to
+ * their end. */
 static void sweep(int temp)
 {
     int fd = openat(temp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -40,7 +41,10 @@ static void sweep(int temp)
         struct stat st;
         if (entry->d_name[0] == '.') continue;
         if (fstatat(temp, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (now - st.st_mtime > TEMP_FILE_LIVES_S) (void)unlinkat(temp, entry->d_name, 0);
+        if (S_ISDIR(st.st_mode))
+            (void)remove_tree(temp, entry->d_name, 0);
+        else if (now - st.st_mtime > TEMP_FILE_LIVES_S)
+            (void)unlinkat(temp, entry->d_name, 0);
     }
     closedir(dir);
 }

@@ -114,7 +114,8 @@ MUST_CHECK Error *storage_remove(Storage *s, Arena *a, Str key);
 MUST_CHECK Error *storage_remove_prefix(Storage *s, Arena *a, Str prefix);
 
 /* The same in the background, from any thread, without an arena or a result;
- * failures are logged. Copies its argument. */
+ * failures are logged. Copies its argument. A whole collection ("<id>/") on disk is
+ * out of the way at once: what is stored below the prefix from then on stays. */
 void storage_remove_later(Storage *s, Str key);
 void storage_remove_prefix_later(Storage *s, Str prefix);
 

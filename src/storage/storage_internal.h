@@ -1,6 +1,7 @@
 /* storage_internal.h - what the files of storage/ share.
  *
  *     <dir>/.tmp/<random>                           being written
+ *     <dir>/.tmp/gone-<random>/…                    a collection's, being removed
  *     <dir>/.site                                   whose objects in a bucket are ours
  *     <dir>/.held/<collection>/<record>/<name>      removed during a backup
  *     <dir>/<collection>/<record>/<name>            a blob

@@ -356,6 +356,38 @@ static void removing_later_happens_before_the_close(void **state)
     check_ok("open again", storage_open(f->a, str_from(path_of(f, "")), f->workers, &f->s));
 }
 
+/* A collection made anew has the id of the one that was dropped. */
+static void a_removed_collection_is_out_of_the_way_at_once(void **state)
+{
+    Fixture *f = *state;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 100; i++)
+            put(f, arena_cstr(f->a, str_printf(f->a, "c1/r%d/a_x.txt", i)), "old");
+        if (round == 1) check_ok("hold", storage_hold(f->s, f->a));
+        storage_remove_prefix_later(f->s, S("c1/"));
+        assert_false(exists(f, "c1"));
+        put(f, "c1/r1/b_x.txt", "new");
+        storage_close(f->s);
+        check_ok("open again", storage_open(f->a, str_from(path_of(f, "")), f->workers, &f->s));
+        check_str("new", read_path(f, "c1/r1/b_x.txt"), "new");
+        assert_false(exists(f, "c1/r1/a_x.txt"));
+        assert_int_equal(rmdir(path_of(f, ".tmp")), 0); /* nothing is left in it */
+        assert_int_equal(mkdir(path_of(f, ".tmp"), 0700), 0);
+        storage_close(f->s);
+        check_ok("open again", storage_open(f->a, str_from(path_of(f, "")), f->workers, &f->s));
+    }
+}
+
+static void a_removal_that_was_cut_short_ends_at_the_next_start(void **state)
+{
+    Fixture *f = *state;
+    storage_close(f->s);
+    assert_int_equal(mkdir(path_of(f, ".tmp/gone-1"), 0700), 0);
+    assert_int_equal(mkdir(path_of(f, ".tmp/gone-1/r1"), 0700), 0);
+    check_ok("open again", storage_open(f->a, str_from(path_of(f, "")), f->workers, &f->s));
+    assert_false(exists(f, ".tmp/gone-1"));
+}
+
 typedef struct {
     Arena *a;
     size_t count;
@@ -455,6 +487,8 @@ int main(void)
         test_with_storage(a_link_in_the_tree_is_not_written_through),
         test_with_storage(removing_takes_sidecar_thumbs_and_empty_folder),
         test_with_storage(a_prefix_removes_only_what_is_below_it),
+        test_with_storage(a_removed_collection_is_out_of_the_way_at_once),
+        test_with_storage(a_removal_that_was_cut_short_ends_at_the_next_start),
         test_with_storage(removing_later_happens_before_the_close),
         test_with_storage(walking_visits_every_blob_once),
         test_with_storage(opening_sweeps_what_a_crash_left),
