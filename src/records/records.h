@@ -120,6 +120,10 @@ void paging_write_tail(Buf *out, const Paging *p, int64_t total);
 /* The {collection} of the path, settled (App.settle); 404 with `message` when unknown. */
 MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);
 
+/* Was the schema replaced under a read by it, which ended with `err`? Then it is to
+ * be run again by the present one. May wait a moment. */
+bool read_is_stale(App *app, const Schema *schema, const Error *err);
+
 /* ---- records ---- */
 
 struct Record {

@@ -294,7 +294,4 @@ Error *handle_import(Req *req, Res *res);
 Error *handle_delete_many(Req *req, Res *res);
 int64_t collection_body_limit(const Collection *c);
 
-/* Runs a read again, with the new schema, when the schema changed under it. */
-bool read_is_stale(App *app, const Schema *schema, const Error *err);
-
 #endif

@@ -211,3 +211,18 @@ test('a large upload goes to disk, not into memory', async () => {
     assert.ok(peak < 60 << 10, `peak RSS ${peak} KiB`);
   }
 });
+
+test('a collection that gets another name meanwhile keeps no file from who asks for it', { skip: !!PEER }, async () => {
+  const c = await admin.collections.create({ name: 'moving', viewRule: '', createRule: '', fields: [{ name: 'one', type: 'file', maxSelect: 1 }] });
+  const r = await guest.collection('moving').create({ one: file('x', 'x.txt') });
+  const statuses = new Set();
+  let ended = false;
+  const readers = Array.from({ length: 8 }, async () => {
+    while (!ended) statuses.add((await server.request('GET', url(r, r.one))).status);
+  });
+  const end = Date.now() + 2000;
+  for (let i = 0; Date.now() < end; i++) await admin.collections.update(c.id, { name: i % 2 ? 'moving' : 'moved' });
+  ended = true;
+  await Promise.all(readers);
+  assert.deepEqual([...statuses], [200]);
+});
