@@ -147,9 +147,11 @@ static void fiber_suspends_and_goes_on(void **state)
 
 static void inner_fiber(void *arg)
 {
-    note(arg, 'i');
+    World *w = arg;
+    note(w, 'i');
     await_sleep(2);
-    note(arg, 'j');
+    note(w, 'j');
+    w->flag = true;
 }
 
 static void outer_fiber(void *arg)
@@ -158,7 +160,8 @@ static void outer_fiber(void *arg)
     note(w, 'o');
     assert_true(fiber_start(w->loop, inner_fiber, w));
     note(w, 'p');
-    await_sleep(20);
+    while (!w->flag) /* who is late for both turns may wake the second sleeper first */
+        await_sleep(20);
     note(w, 'q');
     loop_stop(w->loop);
 }
