@@ -285,13 +285,15 @@ static void crons_run_by_the_clock_and_by_hand(void **state)
     check_code("odd", jobs_cron_set(jobs, f->a, S("c"), S("odd"), count_run, NULL),
                "validation_invalid_cron");
     check_ok("again", jobs_cron_set(jobs, f->a, S("b"), S("@yearly"), count_run, NULL));
+    Arena *request = arena_create("request", 0); /* holds the jobs that it lists, to its end */
     check_str(
-        "list", json_format(f->a, crons_list(jobs, f->a)),
+        "list", json_format(request, crons_list(jobs, request)),
         "[{\"id\":\"a\",\"expression\":\"* * * * *\"},{\"id\":\"b\",\"expression\":\"0 0 1 1 *\"},"
         "{\"id\":\"__pbLogsCleanup__\",\"expression\":\"0 */6 * * *\"},"
         "{\"id\":\"__pbDBOptimize__\",\"expression\":\"0 0 * * *\"},"
         "{\"id\":\"__pbMFACleanup__\",\"expression\":\"0 * * * *\"},"
         "{\"id\":\"__pbOTPCleanup__\",\"expression\":\"0 * * * *\"}]");
+    arena_destroy(request);
     check_int("not before the start", crons_run_now(jobs, f->a, S("a"))->status, 503);
     check_ok("start", jobs_start(jobs, f->a));
     check_ok("by hand", crons_run_now(jobs, f->a, S("a")));
