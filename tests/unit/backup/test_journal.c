@@ -1,42 +1,13 @@
 /* test_journal.c - the swap, stopped after every single move: always one of the two, whole. */
-#include "testing.h"
+#include "backup_testing.h"
 
 #include "backup/backup_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-typedef struct {
-    Arena *a;
-    char folder[40];
-} Fixture;
-
-static int set_up(void **state)
-{
-    Arena *a = arena_create("test", 0);
-    Fixture *f = arena_new(a, Fixture, 1);
-    *f = (Fixture){.a = a, .folder = "/tmp/croft-journal-XXXXXX"};
-    *state = f;
-    return mkdtemp(f->folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    Fixture *f = *state;
-    char folder[40];
-    memcpy(folder, f->folder, sizeof folder);
-    arena_destroy(f->a);
-    return remove_temporary(folder);
-}
-
-static const char *path_of(Fixture *f, const char *name)
-{
-    return arena_cstr(f->a, str_printf(f->a, "%s/%s", f->folder, name));
-}
 
 static void file_put(Fixture *f, const char *name, const char *text)
 {

@@ -1,5 +1,5 @@
 /* test_zip.c - zips written and read back, and those that are refused. */
-#include "testing.h"
+#include "backup_testing.h"
 
 #include "backup/zip_internal.h"
 
@@ -14,34 +14,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-typedef struct {
-    Arena *a;
-    char folder[32];
-} Fixture;
-
-static int set_up(void **state)
-{
-    Arena *a = arena_create("test", 64u << 20);
-    Fixture *f = arena_new(a, Fixture, 1);
-    *f = (Fixture){.a = a, .folder = "/tmp/croft-zip-XXXXXX"};
-    *state = f;
-    return mkdtemp(f->folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    Fixture *f = *state;
-    char folder[32];
-    memcpy(folder, f->folder, sizeof folder);
-    arena_destroy(f->a);
-    return remove_temporary(folder);
-}
-
-static const char *path_of(Fixture *f, const char *name)
-{
-    return arena_cstr(f->a, str_printf(f->a, "%s/%s", f->folder, name));
-}
 
 static int file_of(Fixture *f, const char *bytes, size_t len)
 {
