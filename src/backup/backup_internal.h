@@ -36,8 +36,6 @@ typedef struct {
 
 void work_begin(Work *w, uint64_t total);
 void work_step(Work *w, const char *step, uint64_t weight);
-/* Of the present step; false when the work shall end. */
-bool work_share(Work *w, uint64_t done, uint64_t total);
 bool work_more(void *work, uint64_t bytes);              /* as ZipWatch.more */
 bool work_db(void *work, uint64_t done, uint64_t total); /* as DbWatch.progress */
 
@@ -163,7 +161,6 @@ void schedule_changed(void *backups);
 Backups *app_backups(const App *app);
 /* Reserves the one place; 400 when it is taken. */
 MUST_CHECK Error *backups_reserve(Backups *b, Arena *a, BackupKind kind, Str key);
-void backups_finished(Backups *b, Arena *a, const Error *err);
 bool backups_uses(Backups *b, Str key);
 /* For an upload: nobody else stores under this key until it is let go. */
 typedef enum { CLAIM_OWN, CLAIM_TAKEN, CLAIM_TOO_MANY } ClaimResult;

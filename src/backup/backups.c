@@ -45,7 +45,8 @@ void work_step(Work *w, const char *step, uint64_t weight)
     atomic_store(&w->done, w->step_from);
 }
 
-bool work_share(Work *w, uint64_t done, uint64_t total)
+/* Of the present step; false when the work shall end. */
+static bool work_share(Work *w, uint64_t done, uint64_t total)
 {
     double share = total ? (double)MIN(done, total) / (double)total : 1;
     atomic_store(&w->done, w->step_from + (uint64_t)(share * (double)w->step_weight));
@@ -144,7 +145,7 @@ static void last_note(Backups *b, BackupKind kind, Str key, bool ok, Str message
     b->last.message[len] = 0;
 }
 
-void backups_finished(Backups *b, Arena *a, const Error *err)
+static void finished(Backups *b, Arena *a, const Error *err)
 {
     Str why = reason(err);
     if (err && err->cause.len)
@@ -333,7 +334,7 @@ static void run_awaited(void *arg)
     Job *job = arg;
     job->err = arena_protect(job->arena, run_protected, job);
     job_log(job);
-    backups_finished(job->b, job->arena, job->err);
+    finished(job->b, job->arena, job->err);
 }
 
 /* A restore that succeeded keeps its place: the process ends. */
@@ -343,7 +344,7 @@ static void run_posted(void *arg)
     bool restores = job->b->kind == BACKUP_RESTORE;
     job->err = arena_protect(job->arena, run_protected, job);
     job_log(job);
-    if (job->err || !restores) backups_finished(job->b, job->arena, job->err);
+    if (job->err || !restores) finished(job->b, job->arena, job->err);
     arena_destroy(job->arena);
 }
 
@@ -372,7 +373,7 @@ Error *backups_run_reserved(Backups *b, Arena *a, Str key)
     Job job = {.b = b, .arena = a, .what = key};
     Error *err = await_work(b->pool, a, run_awaited, &job);
     if (!err) return job.err;
-    backups_finished(b, a, err);
+    finished(b, a, err);
     return err;
 }
 
@@ -411,7 +412,7 @@ Error *backups_start(App *app, Arena *a, BackupKind kind, Str what)
     if (workers_post(b->pool, run_posted, job)) return NULL;
     arena_destroy(own);
     err = error_status(a, 503);
-    backups_finished(b, a, err);
+    finished(b, a, err);
     return err;
 }
 

@@ -37,9 +37,6 @@ typedef Error *(*StillThere)(void *arg, bool *is_there);
 /* Is this a size that may be asked of the field? */
 bool thumb_is_listed(const Field *field, Str size);
 
-/* "<c>/<r>/photo.png", "100x50" -> "<c>/<r>/thumbs_photo.png/100x50_photo.png" */
-Str thumb_key(Arena *a, Str key, Str size);
-
 /* Opens the thumbnail of the blob out->key, making it first when it has not been
  * made yet; where that is impossible or failed, the blob itself. `*is_thumb` tells
  * which. 404 when the blob is missing. `thumbs` may be NULL: then only what exists

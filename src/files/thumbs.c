@@ -85,7 +85,8 @@ static Str thumbs_folder(Arena *a, Str key)
                       key.ptr + name);
 }
 
-Str thumb_key(Arena *a, Str key, Str size)
+/* "<c>/<r>/photo.png", "100x50" -> "<c>/<r>/thumbs_photo.png/100x50_photo.png" */
+static Str thumb_key(Arena *a, Str key, Str size)
 {
     size_t name = (size_t)(str_rfind_char(key, '/') + 1);
     Str folder = thumbs_folder(a, key);

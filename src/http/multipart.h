@@ -52,10 +52,6 @@ MUST_CHECK Error *multipart_finish(Multipart *m); /* 400 without the closing del
 /* The header lines of one part, up to and with the last CRLF of them. */
 MUST_CHECK Error *multipart_parse_head(Arena *a, Str lines, PartHead *out);
 
-/* Takes the next `; name=value` off `*rest`, unquoted. 1 = one was there, 0 =
- * the end, -1 = neither. */
-int header_param_next(Arena *a, Str *rest, Str *name, Str *value);
-
 /* A 400 whose reason is only logged. */
 Error *bad_body(Arena *a, const char *why);
 

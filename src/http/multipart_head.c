@@ -77,7 +77,9 @@ static bool take_bare(Str *rest, Str *value)
     return i > 0;
 }
 
-int header_param_next(Arena *a, Str *rest, Str *name, Str *value)
+/* Takes the next `; name=value` off `*rest`, unquoted. 1 = one was there, 0 =
+ * the end, -1 = neither. */
+static int param_next(Arena *a, Str *rest, Str *name, Str *value)
 {
     *rest = skip_blanks(*rest);
     if (rest->len == 0) return 0;
@@ -112,7 +114,7 @@ bool multipart_boundary(Arena *a, Str content_type, Str *boundary)
     Str rest = str_from_pos(content_type, (size_t)semicolon), name, value;
     bool found = false;
     int got;
-    while ((got = header_param_next(a, &rest, &name, &value)) > 0) {
+    while ((got = param_next(a, &rest, &name, &value)) > 0) {
         if (!str_eq_nocase(name, S("boundary"))) continue;
         if (found) return false;
         found = true;
@@ -189,7 +191,7 @@ static const char *parse_disposition(Arena *a, Str value, PartHead *out)
     Disposition d = {0};
     Str name, text;
     int got;
-    while ((got = header_param_next(a, &rest, &name, &text)) > 0) {
+    while ((got = param_next(a, &rest, &name, &text)) > 0) {
         const char *why = take_param(a, &d, name, text);
         if (why) return why;
     }

@@ -23,7 +23,9 @@
 
 static _Thread_local Loop *thread_loop;
 
-void calls_add(CallList *list, void (*fn)(void *arg), void *arg)
+/* Lists grow by doubling. Without memory for a few pointers nothing can go on,
+ * and nobody could be told: aborts. */
+static void calls_add(CallList *list, void (*fn)(void *arg), void *arg)
 {
     if (list->count == list->cap) {
         size_t cap = list->cap ? list->cap * 2 : 64;

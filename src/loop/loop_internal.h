@@ -76,10 +76,6 @@ struct Loop {
     size_t fiber_count;
 };
 
-/* Lists grow by doubling. Without memory for a few pointers nothing can go on,
- * and nobody could be told: aborts. */
-void calls_add(CallList *list, void (*fn)(void *arg), void *arg);
-
 void fibers_destroy(Loop *loop);
 
 #endif

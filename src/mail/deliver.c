@@ -19,15 +19,6 @@
 #define DELIVER_MS 60000
 #define CONNECT_MS 10000
 
-Error *mailer_create(Arena *a, App *app, Outgoing *outgoing, Mailer **out)
-{
-    Mailer *mailer = arena_new(a, Mailer, 1);
-    *mailer = (Mailer){.app = app, .outgoing = outgoing};
-    deliver_register(app->jobs);
-    *out = mailer;
-    return NULL;
-}
-
 /* ---- sending ---- */
 
 static SmtpServer smtp_server(const Settings *settings, uint32_t timeout_ms)
@@ -188,7 +179,11 @@ static void give_up(App *app, Arena *a, const Json *payload, const Error *why)
     if (err) log_error("mail", "a one-time password stays", LOG_STR("cause", err->cause));
 }
 
-void deliver_register(Jobs *jobs)
+Error *mailer_create(Arena *a, App *app, Outgoing *outgoing, Mailer **out)
 {
-    jobs_handle(jobs, &(JobKind){.name = "mail", .run = deliver, .give_up = give_up});
+    Mailer *mailer = arena_new(a, Mailer, 1);
+    *mailer = (Mailer){.app = app, .outgoing = outgoing};
+    jobs_handle(app->jobs, &(JobKind){.name = "mail", .run = deliver, .give_up = give_up});
+    *out = mailer;
+    return NULL;
 }

@@ -52,10 +52,9 @@ MUST_CHECK Error *mail_auth_alert(App *app, Arena *a, const Record *record, Str 
  * bytes of the user agent. Not escaped: mail_auth_alert() does that. */
 Str mail_alert_info(Arena *a, Str ip, Str user_agent);
 
-/* A mail of our own without template, to anybody: `text` is plain and becomes one
- * paragraph. The subject is "[<appName> system alert] <subject>". */
-MUST_CHECK Error *mail_system(App *app, Arena *a, Str to, Str subject, Str text, Mail *out);
-/* That to every superuser, queued (failed backups). */
+/* A mail of our own without template to every superuser, queued (failed backups):
+ * `text` is plain and becomes one paragraph. The subject is "[<appName> system
+ * alert] <subject>". */
 MUST_CHECK Error *mail_alert_superusers(App *app, Arena *a, Str subject, Str text);
 
 /* Delivers after the commit, with retries for about a day or until it expires. */

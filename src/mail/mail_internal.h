@@ -44,7 +44,4 @@ void header_text(Buf *out, Str text, size_t column);
 void quoted_printable(Buf *out, Str text);
 Str message_id_new(Arena *a, Str sender_address);
 
-/* deliver.c */
-void deliver_register(Jobs *jobs);
-
 #endif

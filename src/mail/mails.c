@@ -123,7 +123,7 @@ Error *mail_auth_alert(App *app, Arena *a, const Record *record, Str info, Mail 
 
 /* ---- our own ---- */
 
-Error *mail_system(App *app, Arena *a, Str to, Str subject, Str text, Mail *out)
+static Error *own_mail(App *app, Arena *a, Str to, Str subject, Str text, Mail *out)
 {
     Error *err = check_recipient(a, to);
     if (err) return err;
@@ -190,7 +190,7 @@ Error *mail_alert_superusers(App *app, Arena *a, Str subject, Str text)
     if (err) return err;
     QueueAll w = {.app = app, .mails = arena_new(a, Mail, to.count)};
     for (size_t i = 0; i < to.count; i++) {
-        err = mail_system(app, a, to.emails[i], subject, text, &w.mails[w.count]);
+        err = own_mail(app, a, to.emails[i], subject, text, &w.mails[w.count]);
         if (!err) w.count++; /* one without a usable address does not keep it from the others */
     }
     return w.count ? db_write(app->db, a, queue_all, &w) : NULL;

@@ -1,14 +1,13 @@
-/* excerpt.c - plain text of an HTML text.
+/* excerpt.c - plain text of an HTML text, for the `:excerpt()` modifier.
  *
  * A tokenizer of three things: text, tags, comments. It does not build a tree:
  * an element whose content is left out is skipped to its end tag, counting
  * nested ones of the same name. Whatever is malformed is text.
  */
-#include "query/excerpt.h"
+#include "query/query.h"
 
 #include "base/buf.h"
 #include "base/utf8.h"
-#include "query/query.h"
 
 #define TAG_NAME_MAX 16
 
@@ -196,7 +195,11 @@ static size_t skip_content(Str s, Str element)
     return at;
 }
 
-Str html_text(Arena *a, Str html, size_t max)
+/* Text of `html` as api: conventions §7 wants it: entities decoded, blanks
+ * folded, a space around block elements, the content of head, style, script and
+ * the like left out. Stops reading once `max` code points (and one more) are
+ * there, so its cost follows the answer, not the document. */
+static Str html_text(Arena *a, Str html, size_t max)
 {
     Text t = {.out = buf_new(a, 256), .max = max};
     size_t at = 0;

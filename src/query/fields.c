@@ -11,7 +11,6 @@
  * stands for every key that no sibling names. A key that is named whole wins
  * over one named in part.
  */
-#include "query/excerpt.h"
 #include "query/query.h"
 
 #define PICK_NODES_MAX 500

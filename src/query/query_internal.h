@@ -138,7 +138,6 @@ SideClass value_class(const DbValue *v);
 EvalResult values_compare(Arena *a, Op op, const DbValue *left, const DbValue *right, bool raw);
 /* Filters §6.1; false when the pattern is too long for the engine. */
 bool like_pattern(Arena *a, const DbValue *value, Str *out);
-bool like_matches(Str pattern, Str text);
 
 /* eval.c: the values on both sides of a comparison, where they are at hand. */
 void eval_sides(const Filter *f, Arena *a, const Schema *schema, const Collection *c,

@@ -134,7 +134,7 @@ static bool step_fits(Str pattern, size_t *p, Str text, size_t *t)
 
 /* Both are valid UTF-8. Only the latest '%' has to be tried again, so the time
  * is at most the product of the lengths. */
-bool like_matches(Str pattern, Str text)
+static bool like_matches(Str pattern, Str text)
 {
     size_t p = 0, t = 0, retry_p = 0, retry_t = 0;
     bool can_retry = false;

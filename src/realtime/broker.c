@@ -34,79 +34,6 @@ typedef struct Deleted {
     Change *changes[DELETED_MAX];
 } Deleted;
 
-/* ---- start and end ---- */
-
-static void fill_limits(RealtimeLimits *l)
-{
-    if (!l->clients) l->clients = 50000;
-    if (!l->memory_bytes) l->memory_bytes = (size_t)128 << 20;
-    if (!l->backlog_bytes) l->backlog_bytes = (size_t)32 << 20;
-    if (!l->pending_bytes) l->pending_bytes = (size_t)256 << 10;
-    if (!l->idle_ms) l->idle_ms = 5 * 60 * 1000;
-    if (!l->lifetime_ms) l->lifetime_ms = 30 * 60 * 1000;
-}
-
-Error *realtime_create(Arena *a, App *app, int loop_count, const RealtimeLimits *limits,
-                       Realtime **out)
-{
-    assert(loop_count > 0 && loop_count <= LOOPS_MAX);
-    Realtime *rt = arena_new(a, Realtime, 1);
-    rt->app = app;
-    if (limits) rt->limits = *limits;
-    fill_limits(&rt->limits);
-    pthread_mutex_init(&rt->lock, NULL);
-    table_open(&rt->clients);
-    table_open(&rt->topics);
-    table_open(&rt->callers);
-    rt->deleted = arena_new(a, Deleted, 1);
-    rt->pin = pin_new(app->schema);
-    if (!rt->pin) return error_cause(a, error_status(a, 500), "out of memory");
-    rt->hubs = arena_new(a, Hub, (size_t)loop_count);
-    rt->hub_count = loop_count;
-    for (int i = 0; i < loop_count; i++)
-        hub_open(&rt->hubs[i], rt, i);
-    records_on_change(app, broker_on_change, rt);
-    app->realtime = rt;
-    *out = rt;
-    return NULL;
-}
-
-static void deleted_forget(Deleted *deleted)
-{
-    size_t held = MIN(deleted->count, (size_t)DELETED_MAX);
-    for (size_t i = 0; i < held; i++)
-        change_release(deleted->changes[i]);
-    deleted->count = 0;
-}
-
-static bool interest_free(TableNode *node, void *arg)
-{
-    (void)arg;
-    free(node);
-    return true;
-}
-
-void realtime_destroy(Realtime *rt)
-{
-    if (!rt) return;
-    atomic_store(&rt->client_count, 0);
-    for (int i = 0; i < rt->hub_count; i++)
-        hub_close(&rt->hubs[i]);
-    deleted_forget(rt->deleted);
-    table_each(&rt->topics, interest_free, NULL);
-    table_each(&rt->callers, interest_free, NULL);
-    table_close(&rt->clients);
-    table_close(&rt->topics);
-    table_close(&rt->callers);
-    pin_release(rt->pin);
-    pthread_mutex_destroy(&rt->lock);
-}
-
-size_t realtime_client_count(const App *app)
-{
-    return app->realtime ? atomic_load(&app->realtime->client_count) : 0;
-}
-
 /* ---- interests ---- */
 
 static Table *interests(Realtime *rt, InterestKind kind)
@@ -301,6 +228,14 @@ static void parents_add(const Deleted *deleted, Change *child, const Field *f, S
     }
 }
 
+static void deleted_forget(Deleted *deleted)
+{
+    size_t held = MIN(deleted->count, (size_t)DELETED_MAX);
+    for (size_t i = 0; i < held; i++)
+        change_release(deleted->changes[i]);
+    deleted->count = 0;
+}
+
 static void deleted_add(Realtime *rt, Change *change)
 {
     Deleted *deleted = rt->deleted;
@@ -356,7 +291,7 @@ static void end_streams(Realtime *rt)
     pthread_mutex_unlock(&rt->lock);
 }
 
-void broker_on_change(void *arg, ChangeKind kind, const Record *r)
+static void on_change(void *arg, ChangeKind kind, const Record *r)
 {
     Realtime *rt = arg;
     if (atomic_load(&rt->client_count) == 0) return;
@@ -378,6 +313,71 @@ void broker_on_change(void *arg, ChangeKind kind, const Record *r)
     }
     pthread_mutex_unlock(&rt->lock);
     if (change) change_release(change);
+}
+
+/* ---- start and end ---- */
+
+static void fill_limits(RealtimeLimits *l)
+{
+    if (!l->clients) l->clients = 50000;
+    if (!l->memory_bytes) l->memory_bytes = (size_t)128 << 20;
+    if (!l->backlog_bytes) l->backlog_bytes = (size_t)32 << 20;
+    if (!l->pending_bytes) l->pending_bytes = (size_t)256 << 10;
+    if (!l->idle_ms) l->idle_ms = 5 * 60 * 1000;
+    if (!l->lifetime_ms) l->lifetime_ms = 30 * 60 * 1000;
+}
+
+Error *realtime_create(Arena *a, App *app, int loop_count, const RealtimeLimits *limits,
+                       Realtime **out)
+{
+    assert(loop_count > 0 && loop_count <= LOOPS_MAX);
+    Realtime *rt = arena_new(a, Realtime, 1);
+    rt->app = app;
+    if (limits) rt->limits = *limits;
+    fill_limits(&rt->limits);
+    pthread_mutex_init(&rt->lock, NULL);
+    table_open(&rt->clients);
+    table_open(&rt->topics);
+    table_open(&rt->callers);
+    rt->deleted = arena_new(a, Deleted, 1);
+    rt->pin = pin_new(app->schema);
+    if (!rt->pin) return error_cause(a, error_status(a, 500), "out of memory");
+    rt->hubs = arena_new(a, Hub, (size_t)loop_count);
+    rt->hub_count = loop_count;
+    for (int i = 0; i < loop_count; i++)
+        hub_open(&rt->hubs[i], rt, i);
+    records_on_change(app, on_change, rt);
+    app->realtime = rt;
+    *out = rt;
+    return NULL;
+}
+
+static bool interest_free(TableNode *node, void *arg)
+{
+    (void)arg;
+    free(node);
+    return true;
+}
+
+void realtime_destroy(Realtime *rt)
+{
+    if (!rt) return;
+    atomic_store(&rt->client_count, 0);
+    for (int i = 0; i < rt->hub_count; i++)
+        hub_close(&rt->hubs[i]);
+    deleted_forget(rt->deleted);
+    table_each(&rt->topics, interest_free, NULL);
+    table_each(&rt->callers, interest_free, NULL);
+    table_close(&rt->clients);
+    table_close(&rt->topics);
+    table_close(&rt->callers);
+    pin_release(rt->pin);
+    pthread_mutex_destroy(&rt->lock);
+}
+
+size_t realtime_client_count(const App *app)
+{
+    return app->realtime ? atomic_load(&app->realtime->client_count) : 0;
 }
 
 /* ---- one message to one client ---- */

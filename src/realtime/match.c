@@ -185,7 +185,8 @@ static bool add_conditions(Select *select, const Judgement *j)
     return !select_is_never(select);
 }
 
-Error *match_by_sql(Tx *tx, const Judgement *j, bool *matches)
+/* Rules and filters by the database. */
+static Error *match_by_sql(Tx *tx, const Judgement *j, bool *matches)
 {
     const Delivery *d = j->td->d;
     Question q = {

@@ -302,7 +302,6 @@ void broker_remove(Realtime *rt, Client *client);
  * is no such client. In a fiber. */
 bool broker_call(Realtime *rt, Str id, void (*fn)(Client *client, void *arg), void *arg);
 Pin *broker_pin(Realtime *rt); /* the present schema, with a reference */
-void broker_on_change(void *rt, ChangeKind kind, const Record *record);
 
 /* ---- fanout.c ---- */
 
@@ -350,9 +349,6 @@ typedef struct {
     bool asks_rule, asks_email, expands; /* what needs the database */
     HttpBytes *frame;
 } Judgement;
-
-/* match.c: rules and filters by the database. */
-MUST_CHECK Error *match_by_sql(Tx *tx, const Judgement *j, bool *matches);
 
 /* render.c: the bytes of the message; `expanded` NULL: the record as it is.
  * NULL without memory. A reference for the caller. */

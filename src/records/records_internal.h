@@ -292,6 +292,5 @@ Error *handle_batch(Req *req, Res *res);
 /* bulk.c */
 Error *handle_import(Req *req, Res *res);
 Error *handle_delete_many(Req *req, Res *res);
-int64_t collection_body_limit(const Collection *c);
 
 #endif

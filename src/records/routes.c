@@ -6,7 +6,7 @@
 #define BODY_MOST_BYTES (INT64_C(1) << 40) /* sums of settings stay far from overflowing */
 
 /* 32 MiB and what the collection's large fields may hold besides. */
-int64_t collection_body_limit(const Collection *c)
+static int64_t body_limit(const Collection *c)
 {
     int64_t limit = BODY_BASE_BYTES;
     for (size_t i = 0; i < c->field_count; i++) {
@@ -29,7 +29,7 @@ static Error *read_change(Req *req, RecordChange *change)
     if (change->collection->type == COLLECTION_VIEW) {
         return error_new(req->arena, 400, S("Unsupported collection type."));
     }
-    err = req_body(req, (size_t)collection_body_limit(change->collection), &body);
+    err = req_body(req, (size_t)body_limit(change->collection), &body);
     if (err)
         return err->code ? error_cause(req->arena, error_status(req->arena, err->status),
                                        "%s: %.*s", err->code, STR_ARG(err->message))

@@ -72,7 +72,8 @@ static const char SHAPE[] =
     "}";
 /* clang-format on */
 
-Json *auth_options_shape(Arena *a)
+/* Defaults and shape in one; authRule and manageRule are null in the shape. */
+static Json *options_shape(Arena *a)
 {
     Json *shape = NULL;
     Error *err = json_parse(a, S(SHAPE), NULL, &shape);
@@ -83,7 +84,7 @@ Json *auth_options_shape(Arena *a)
 
 Json *auth_options_default(Arena *a)
 {
-    Json *options = auth_options_shape(a);
+    Json *options = options_shape(a);
     json_set_str(a, options, S("authRule"), S(""));
     json_set(a, json_get(options, S("oauth2")), S("providers"), json_new_array(a));
     Json *names = json_new_array(a);
@@ -139,7 +140,7 @@ static Error *merge_providers(Arena *a, const Json *shape, const Json *stored, c
 
 Error *auth_options_merge(Arena *a, Json *target, const Json *patch)
 {
-    Json *shape = auth_options_shape(a);
+    Json *shape = options_shape(a);
     Json *oauth2 = json_get(target, S("oauth2"));
     const Json *item_shape = json_at(json_get(json_get(shape, S("oauth2")), S("providers")), 0);
     const Json *submitted = json_get(json_get(patch, S("oauth2")), S("providers"));

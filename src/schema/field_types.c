@@ -80,7 +80,7 @@ Str field_type_name(FieldType type)
     return str_from(TYPE_NAMES[type]);
 }
 
-bool field_type_find(Str name, FieldType *out)
+static bool type_find(Str name, FieldType *out)
 {
     for (int i = 0; i < FIELD_TYPE_COUNT; i++) {
         if (!str_eq(name, str_from(TYPE_NAMES[i]))) continue;
@@ -198,7 +198,7 @@ Error *field_from_json(Arena *a, const Json *json, Field *out)
     if (!json_is(json, JSON_OBJECT)) return invalid_format(a, S("a field is not an object"));
     Str type = json_str(json_get(json, S("type")), S(""));
     *out = (Field){0};
-    if (!field_type_find(type, &out->type))
+    if (!type_find(type, &out->type))
         return invalid_format(a, str_printf(a, "unknown field type \"%.*s\"", STR_ARG(type)));
 
     for (size_t i = 0; i < COUNT(OPTIONS); i++) {

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "schema/schema_internal.h"
 
-Field *field_named(Collection *c, Str name)
+static Field *named(Collection *c, Str name)
 {
     for (size_t i = 0; i < c->field_count; i++) {
         if (str_eq(c->fields[i].name, name)) return &c->fields[i];
@@ -34,7 +34,7 @@ static Str derive_id(Arena *a, const Field *fields, size_t count, const Field *f
 static void add_field(Arena *a, Collection *c, Field *f)
 {
     if (f->id.len == 0) {
-        Field *same = f->name.len > 0 ? field_named(c, f->name) : NULL;
+        Field *same = f->name.len > 0 ? named(c, f->name) : NULL;
         if (same) {
             f->id = same->id;
             *same = *f;
@@ -75,7 +75,7 @@ static Field *append_system(Arena *a, Collection *c, FieldType type, const char 
 
 static void complete_id(Arena *a, Collection *c)
 {
-    Field *id = field_named(c, S("id"));
+    Field *id = named(c, S("id"));
     if (!id) {
         append_system(a, c, FIELD_TEXT, "id");
         Field made = c->fields[c->field_count - 1];
@@ -94,7 +94,7 @@ static void complete_id(Arena *a, Collection *c)
 /* The field of this name and type; NULL when the name is taken by another type. */
 static Field *ensure(Arena *a, Collection *c, FieldType type, const char *name, bool *made)
 {
-    Field *f = field_named(c, str_from(name));
+    Field *f = named(c, str_from(name));
     *made = !f;
     if (!f) f = append_system(a, c, type, name);
     if (f->type != type) return NULL;

@@ -63,7 +63,7 @@ bool text_is_domain(Str s)
     return is_dns_name(s, 2) && str_find_char(s, '_') < 0;
 }
 
-bool text_is_ip(Str s)
+static bool text_is_ip(Str s)
 {
     char text[INET6_ADDRSTRLEN + 1];
     if (s.len == 0 || s.len >= sizeof text || memchr(s.ptr, 0, s.len)) return false;

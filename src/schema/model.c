@@ -54,6 +54,96 @@ Json *collection_to_json(Arena *a, const Collection *c)
     return o;
 }
 
+/* ---- completing ---- */
+
+/* Indexes of the two columns sign-in looks records up by. */
+static void ensure_auth_index(Arena *a, Collection *c, const char *field, const char *where)
+{
+    if (indexes_have_unique(c, str_from(field))) return;
+    Str suffix = c->id.len > 0 ? c->id : random_text(a, 10, ALPHABET_ID);
+    Str name = str_printf(a, "idx_%s_%.*s", field, STR_ARG(suffix));
+    name = str_sub(name, 0, 64);
+    Str text = str_printf(a, "CREATE UNIQUE INDEX `%.*s` ON `%.*s` (`%s`)%s", STR_ARG(name),
+                          STR_ARG(c->name), field, where);
+    Index made;
+    if (!index_parse(a, text, &made)) { /* a scaffold has no table name yet */
+        Str *column = arena_new(a, Str, 1);
+        *column = str_from(field);
+        made = (Index){.name = name, .columns = column, .column_count = 1, .unique = true};
+        made.is_expression = arena_new(a, bool, 1);
+        made.text = text;
+    }
+    Index *grown = arena_new(a, Index, c->index_count + 1);
+    if (c->index_count > 0) memcpy(grown, c->indexes, c->index_count * sizeof *grown);
+    grown[c->index_count++] = made;
+    c->indexes = grown;
+}
+
+static void complete_indexes(Arena *a, Collection *c)
+{
+    for (size_t i = 0; i < c->index_count; i++) {
+        Index *x = &c->indexes[i];
+        if (x->name.len > 0) x->text = index_render(a, x, c->name);
+    }
+    if (c->type != COLLECTION_AUTH) return;
+    ensure_auth_index(a, c, "tokenKey", "");
+    ensure_auth_index(a, c, "email", " WHERE `email` != ''");
+}
+
+static void drop_stale_mapped_fields(Arena *a, Collection *c)
+{
+    Json *mapped = json_get(json_get(c->options, S("oauth2")), S("mappedFields"));
+    for (size_t i = 0; i < json_count(mapped); i++) {
+        JsonMember *m = &mapped->object.members[i];
+        if (!collection_field(c, json_str(&m->value, S(""))))
+            json_set_str(a, mapped, m->key, S(""));
+    }
+}
+
+/* The owners' accounts stay reachable by password whatever was submitted. */
+static void force_superusers(Arena *a, Collection *c)
+{
+    Json *oauth2 = json_get(c->options, S("oauth2"));
+    json_set_bool(a, oauth2, S("enabled"), false);
+    json_set(a, oauth2, S("providers"), json_new_array(a));
+    json_set_bool(a, json_get(c->options, S("passwordAuth")), S("enabled"), true);
+    if (json_bool(json_get(json_get(c->options, S("otp")), S("enabled")), false))
+        json_set_bool(a, json_get(c->options, S("mfa")), S("enabled"), true);
+}
+
+static bool rule_equal(const Rule *x, const Rule *y)
+{
+    return x->is_null == y->is_null && (x->is_null || str_eq(x->text, y->text));
+}
+
+static void complete_auth(Arena *a, Collection *c, const Collection *base)
+{
+    if (base ? collection_is_superusers(base) : collection_is_superusers(c)) force_superusers(a, c);
+    drop_stale_mapped_fields(a, c);
+    bool stricter = base && base->type == COLLECTION_AUTH &&
+                    !rule_equal(&base->rules[RULE_AUTH], &c->rules[RULE_AUTH]);
+    if (stricter) { /* who got in by the old rule has to come again */
+        Json *token = json_get(c->options, S("authToken"));
+        json_set_str(a, token, S("secret"), S(""));
+        auth_options_fill_secrets(a, c->options);
+    }
+    auth_options_read(a, c);
+}
+
+/* Everything an update leaves to us: derived id, system fields, indexes on the
+ * table's name, forced options. */
+static void complete(Arena *a, Collection *c, const Collection *base)
+{
+    if (c->id.len == 0 && c->name.len > 0) {
+        Str seed = str_concat(a, collection_type_name(c->type), c->name);
+        c->id = str_printf(a, "pbc_%u", crc32_ieee(seed));
+    }
+    fields_complete(a, c);
+    if (c->type == COLLECTION_AUTH) complete_auth(a, c, base);
+    complete_indexes(a, c);
+    fields_compile_patterns(a, c, false);
+}
+
 /* ---- from JSON ---- */
 
 static Error *wrong_type(Arena *a, const char *key)
@@ -175,97 +265,9 @@ Error *collection_from_json(Arena *a, const Collection *base, const Json *json, 
     }
     err = overlay(a, json, false, c);
     if (err) return err;
-    collection_complete(a, c, base);
+    complete(a, c, base);
     *out = c;
     return NULL;
-}
-
-/* ---- completing ---- */
-
-/* Indexes of the two columns sign-in looks records up by. */
-static void ensure_auth_index(Arena *a, Collection *c, const char *field, const char *where)
-{
-    if (indexes_have_unique(c, str_from(field))) return;
-    Str suffix = c->id.len > 0 ? c->id : random_text(a, 10, ALPHABET_ID);
-    Str name = str_printf(a, "idx_%s_%.*s", field, STR_ARG(suffix));
-    name = str_sub(name, 0, 64);
-    Str text = str_printf(a, "CREATE UNIQUE INDEX `%.*s` ON `%.*s` (`%s`)%s", STR_ARG(name),
-                          STR_ARG(c->name), field, where);
-    Index made;
-    if (!index_parse(a, text, &made)) { /* a scaffold has no table name yet */
-        Str *column = arena_new(a, Str, 1);
-        *column = str_from(field);
-        made = (Index){.name = name, .columns = column, .column_count = 1, .unique = true};
-        made.is_expression = arena_new(a, bool, 1);
-        made.text = text;
-    }
-    Index *grown = arena_new(a, Index, c->index_count + 1);
-    if (c->index_count > 0) memcpy(grown, c->indexes, c->index_count * sizeof *grown);
-    grown[c->index_count++] = made;
-    c->indexes = grown;
-}
-
-static void complete_indexes(Arena *a, Collection *c)
-{
-    for (size_t i = 0; i < c->index_count; i++) {
-        Index *x = &c->indexes[i];
-        if (x->name.len > 0) x->text = index_render(a, x, c->name);
-    }
-    if (c->type != COLLECTION_AUTH) return;
-    ensure_auth_index(a, c, "tokenKey", "");
-    ensure_auth_index(a, c, "email", " WHERE `email` != ''");
-}
-
-static void drop_stale_mapped_fields(Arena *a, Collection *c)
-{
-    Json *mapped = json_get(json_get(c->options, S("oauth2")), S("mappedFields"));
-    for (size_t i = 0; i < json_count(mapped); i++) {
-        JsonMember *m = &mapped->object.members[i];
-        if (!collection_field(c, json_str(&m->value, S(""))))
-            json_set_str(a, mapped, m->key, S(""));
-    }
-}
-
-/* The owners' accounts stay reachable by password whatever was submitted. */
-static void force_superusers(Arena *a, Collection *c)
-{
-    Json *oauth2 = json_get(c->options, S("oauth2"));
-    json_set_bool(a, oauth2, S("enabled"), false);
-    json_set(a, oauth2, S("providers"), json_new_array(a));
-    json_set_bool(a, json_get(c->options, S("passwordAuth")), S("enabled"), true);
-    if (json_bool(json_get(json_get(c->options, S("otp")), S("enabled")), false))
-        json_set_bool(a, json_get(c->options, S("mfa")), S("enabled"), true);
-}
-
-static bool rule_equal(const Rule *x, const Rule *y)
-{
-    return x->is_null == y->is_null && (x->is_null || str_eq(x->text, y->text));
-}
-
-static void complete_auth(Arena *a, Collection *c, const Collection *base)
-{
-    if (base ? collection_is_superusers(base) : collection_is_superusers(c)) force_superusers(a, c);
-    drop_stale_mapped_fields(a, c);
-    bool stricter = base && base->type == COLLECTION_AUTH &&
-                    !rule_equal(&base->rules[RULE_AUTH], &c->rules[RULE_AUTH]);
-    if (stricter) { /* who got in by the old rule has to come again */
-        Json *token = json_get(c->options, S("authToken"));
-        json_set_str(a, token, S("secret"), S(""));
-        auth_options_fill_secrets(a, c->options);
-    }
-    auth_options_read(a, c);
-}
-
-void collection_complete(Arena *a, Collection *c, const Collection *base)
-{
-    if (c->id.len == 0 && c->name.len > 0) {
-        Str seed = str_concat(a, collection_type_name(c->type), c->name);
-        c->id = str_printf(a, "pbc_%u", crc32_ieee(seed));
-    }
-    fields_complete(a, c);
-    if (c->type == COLLECTION_AUTH) complete_auth(a, c, base);
-    complete_indexes(a, c);
-    fields_compile_patterns(a, c, false);
 }
 
 const Collection *collection_of_table(Arena *a, Str name, const Column *columns, size_t count)

@@ -37,7 +37,6 @@ bool text_is_host(Str s);   /* IP address or DNS name */
 bool text_is_url(Str s);    /* with or without scheme */
 bool text_is_email(Str s);
 bool text_is_hex_color(Str s); /* #rgb, #rrggbb */
-bool text_is_ip(Str s);
 
 /* Collects errors of one document: the first per field stays. */
 typedef struct {

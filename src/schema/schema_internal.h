@@ -25,7 +25,6 @@
 
 /* ---- fields (field_types.c, fields.c) ---- */
 
-bool field_type_find(Str name, FieldType *out);
 /* Reads options into a zeroed field; pattern_code is not made. */
 MUST_CHECK Error *field_from_json(Arena *a, const Json *json, Field *out);
 /* A list of fields, with derived ids, as collections §3 says. */
@@ -36,12 +35,9 @@ void fields_complete(Arena *a, Collection *c);
 /* Compiles patterns; those that do not compile stay NULL, with a line in the
  * log when they are `stored` already. */
 void fields_compile_patterns(Arena *a, Collection *c, bool stored);
-Field *field_named(Collection *c, Str name);
 
 /* ---- auth options (auth_options.c) ---- */
 
-/* Defaults and shape in one; authRule and manageRule are null in the shape. */
-Json *auth_options_shape(Arena *a);
 Json *auth_options_default(Arena *a);
 MUST_CHECK Error *auth_options_merge(Arena *a, Json *target, const Json *patch);
 /* Random secrets where there are none. */
@@ -76,10 +72,6 @@ MUST_CHECK Error *options_seal(Arena *a, Str key, Json *options);
 MUST_CHECK Error *options_open(Arena *a, Str key, Json *options);
 /* True when a secret of this row is in clear. */
 bool row_is_in_clear(Arena *a, const CollectionRow *row);
-
-/* Everything an update leaves to us: derived id, system fields, indexes on the
- * table's name, forced options. */
-void collection_complete(Arena *a, Collection *c, const Collection *base);
 
 /* ---- validation ---- */
 

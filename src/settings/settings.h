@@ -67,9 +67,6 @@ void settings_on_change(SettingsStore *store, void (*fn)(void *arg), void *arg);
  * §1.1; chained field errors), saves, publishes. */
 MUST_CHECK Error *settings_update(SettingsStore *store, Arena *a, const Json *patch);
 
-/* The same inside a write transaction that does more (db_write_alone() only):
- * published when it commits. */
-MUST_CHECK Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch);
 /* What settings_update() would make of the present settings, in `a`: for who has
  * to know before. Same errors; nothing is saved. */
 MUST_CHECK Error *settings_preview(SettingsStore *store, Arena *a, const Json *patch,

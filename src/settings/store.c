@@ -261,14 +261,6 @@ Error *settings_preview(SettingsStore *store, Arena *a, const Json *patch, Setti
     return NULL;
 }
 
-Error *settings_update_in_tx(SettingsStore *store, Tx *tx, const Json *patch)
-{
-    Json *json;
-    Error *err = merge(tx_arena(tx), present(store)->json, patch, &json);
-    if (err) return err;
-    return replace(store, tx, json);
-}
-
 typedef struct {
     SettingsStore *store;
     const Json *patch;
@@ -277,7 +269,10 @@ typedef struct {
 static Error *update_work(Tx *tx, void *arg)
 {
     Update *u = arg;
-    return settings_update_in_tx(u->store, tx, u->patch);
+    Json *json;
+    Error *err = merge(tx_arena(tx), present(u->store)->json, u->patch, &json);
+    if (err) return err;
+    return replace(u->store, tx, json);
 }
 
 Error *settings_update(SettingsStore *store, Arena *a, const Json *patch)

@@ -110,7 +110,8 @@ Error *remote_error(Arena *a, Error *err)
 
 /* ---- what an object says ---- */
 
-Str remote_mark(const Storage *s, Arena *a)
+/* Of an object that we store: "<site>-<run>". */
+static Str mark_of_ours(const Storage *s, Arena *a)
 {
     return str_printf(a, "%s-%s", s->site, s->run);
 }
@@ -146,7 +147,7 @@ void remote_info(const Storage *s, Arena *a, const S3Object *object, BlobInfo *i
 Error *remote_put(Storage *s, S3 *s3, Arena *a, Str key, int fd, Str memory, uint64_t size_bytes,
                   Str content_type, Str original_name)
 {
-    const S3Meta meta[] = {{S(META_NAME), original_name}, {S(META_MARK), remote_mark(s, a)}};
+    const S3Meta meta[] = {{S(META_NAME), original_name}, {S(META_MARK), mark_of_ours(s, a)}};
     S3Upload upload = {.memory = memory,
                        .from_fd = fd >= 0,
                        .fd = fd,

@@ -71,8 +71,6 @@ int folder_open(const Storage *s, const char *path);
 
 /* The client that blobs go through now; NULL: local disk. Released with `a`. */
 MUST_CHECK Error *remote_hold(Storage *s, Arena *a, S3 **out);
-/* The mark of an object that we store: "<site>-<run>". */
-Str remote_mark(const Storage *s, Arena *a);
 /* S3's errors as storage.h promises them. */
 Error *remote_error(Arena *a, Error *err);
 void remote_info(const Storage *s, Arena *a, const S3Object *object, BlobInfo *info);

@@ -170,7 +170,6 @@ struct Tx {
 
 /* Calls work under arena_protect(), then gives back its statements. */
 MUST_CHECK Error *tx_run(Tx *tx, TxWork work, void *arg);
-void tx_give_back(Tx *tx, const Stmt *until); /* newest first, `until` stays */
 void tx_list_push(Tx *tx, Stmt *s);
 void tx_list_remove(Tx *tx, Stmt *s);
 /* Before anything is executed; `stmt` NULL: tx_exec(). */

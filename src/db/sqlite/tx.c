@@ -69,7 +69,8 @@ void stmt_release(Stmt *stmt)
     cache_give_back(stmt);
 }
 
-void tx_give_back(Tx *tx, const Stmt *until)
+/* Newest first, `until` stays. */
+static void tx_give_back(Tx *tx, const Stmt *until)
 {
     while (tx->stmts != until)
         stmt_release(tx->stmts);
