@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The workers of a server that was just killed hold the port until they have ended, which may wait
- * for a flush: 2 s of patience. */
-#define PROBE_TRIES    100
+/* The worker of a server that was just killed holds the port until it has ended, which takes a
+ * second (worker.c) and may wait for a flush: 3 s of patience. */
+#define PROBE_TRIES    150
 #define PROBE_PAUSE_NS 20000000
 
 static Error *address_error(Arena *a, Str address)

@@ -6,7 +6,8 @@
  *
  * A stop has to end within ten seconds whatever hangs, or a second after
  * shutdown_ms if that is longer: an alarm is set first, and what is
- * acknowledged is on disk, so that nothing is lost by it.
+ * acknowledged is on disk, so that nothing is lost by it. Once the supervisor has
+ * been killed it ends within a second: a new server waits for port and folder.
  */
 #include "app/worker.h"
 
@@ -34,6 +35,7 @@
 #include <unistd.h>
 
 #define STOP_MIN_S    9
+#define ORPHAN_MAX_S  1 /* listen.c and db's lock.c have more patience than that */
 #define SWEEP_JOIN_MS 1000
 
 typedef struct {
@@ -254,9 +256,18 @@ unsigned worker_stop_max_s(const Options *o)
     return MAX(o->limits.shutdown_ms / 1000 + 1, STOP_MIN_S);
 }
 
+/* The alarm's default action ends the process. A supervisor that is killed from here
+ * on sets it off at once; one that was before leaves a moment for what is brief. */
+static void stop_limit(const WorkerPlan *plan)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGALRM);
+    bool is_orphan = getppid() != plan->supervisor_pid;
+    (void)alarm(is_orphan ? ORPHAN_MAX_S : worker_stop_max_s(plan->options));
+}
+
 static void stop(Worker *w)
 {
-    (void)alarm(worker_stop_max_s(w->plan->options)); /* its default action ends the process */
+    stop_limit(w->plan);
     jobs_stop(w->site.app.jobs);
     backups_stop(w->site.app.backups);
     if (w->server) http_server_stop(w->server);

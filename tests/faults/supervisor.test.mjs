@@ -43,16 +43,21 @@ test('the port of a server that is still dying is waited for; one that stays tak
   await next.stop();
 });
 
+/** A request whose body is waited for: `answer` grows. */
+function hang(port, body) {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.answer = '';
+  socket.on('data', (p) => { socket.answer += p; });
+  socket.on('error', () => {}); // of a server that was killed
+  socket.write(`POST /api/collections/users/request-password-reset HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`);
+  return socket;
+}
+const PATIENT = ['--limit', 'shutdown_ms=60000', '--limit', 'body_grace_ms=60000'];
+
 test('SIGTERM: requests in flight finish, new ones are not taken, exit status 0', { timeout: 180e3 }, async () => {
-  const other = await startServer({ flags: ['--limit', 'shutdown_ms=60000', '--limit', 'body_grace_ms=60000'] });
+  const other = await startServer({ flags: PATIENT });
   const body = '{"email":"no address"}';
-  const inFlight = Array.from({ length: 20 }, () => {
-    const socket = net.connect(other.port, '127.0.0.1');
-    socket.answer = '';
-    socket.on('data', (p) => { socket.answer += p; });
-    socket.write(`POST /api/collections/users/request-password-reset HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`);
-    return socket;
-  });
+  const inFlight = Array.from({ length: 20 }, () => hang(other.port, body));
   await until(() => inFlight.every((s) => s.answer.includes('100 Continue'))); // now a handler waits for the body
   const stopped = other.stop();
   await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n', { ms: 200 })).text === '');
@@ -82,6 +87,28 @@ test('the worker ends with a supervisor that was killed', async () => {
   await until(() => !runs(worker));
   await other.stop();
 });
+
+for (const [when, stopping] of [['', false], [' while it was stopping', true]]) {
+  test(`after a supervisor was killed${when} the next start works at once, whatever its worker was at`, { timeout: 180e3 }, async () => {
+    const other = await startServer({ flags: PATIENT });
+    const [worker] = other.workers();
+    const inFlight = hang(other.port, '{"email":"no address"}');
+    await until(() => inFlight.answer.includes('100 Continue'));
+    if (stopping) {
+      other.child.kill('SIGTERM');
+      await until(async () => (await raw(other.port, 'GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n', { ms: 200 })).text === '');
+    }
+    assert.ok(runs(worker));
+    other.child.ref();
+    other.child.kill('SIGKILL');
+    const next = await startServer({ dir: other.dir, port: other.port, owner: false, flags: PATIENT });
+    assert.equal(runs(worker), false);
+    assert.equal((await next.request('GET', '/api/health')).status, 200);
+    inFlight.destroy();
+    await next.stop();
+    await other.stop();
+  });
+}
 
 test('a second server on the same folder is refused with the reason', async () => {
   await assert.rejects(startServer({ dir: server.dir, owner: false }), /already|in use|another/i);

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES    100
+#define LOCK_TRIES    150
 #define LOCK_PAUSE_NS 20000000
 
 static Str read_pid(Arena *a, int fd)
@@ -47,8 +47,8 @@ static Error *already_running(Arena *a, Str dir, int fd)
     return error_new(a, 409, message);
 }
 
-/* The processes of a server that was just killed hold its descriptors until they
- * have ended, which may wait for a flush: two seconds of patience. */
+/* The worker of a server that was just killed holds its descriptors until it has
+ * ended, which takes a second and may wait for a flush: three seconds of patience. */
 static bool lock_take(int fd, const struct flock *wanted)
 {
     for (int tries = 0;; tries++) {
