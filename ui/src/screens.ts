@@ -3,6 +3,7 @@
 import type { Component } from 'svelte';
 import type { IconName } from './lib/components/icons';
 import { s } from './lib/strings';
+import Home from './screens/home/Home.svelte';
 
 export type NavGroup = keyof typeof s.shell.groups;
 
@@ -25,7 +26,8 @@ export interface Screen {
 }
 
 export const screens: readonly Screen[] = [
-  { path: '/home', title: s.home.title, icon: 'home', group: 'site', keywords: 'overview dashboard start requests errors warnings', load: () => import('./screens/home/Home.svelte') },
+  // Where everybody begins is there with the shell; its plot comes after.
+  { path: '/home', title: s.home.title, icon: 'home', group: 'site', keywords: 'overview dashboard start requests errors warnings', load: async () => ({ default: Home }) },
   {
     path: '/settings/application', title: s.settings.application.title, icon: 'application', group: 'settings',
     keywords: 'name url address accent colour theme', load: () => import('./screens/settings/Application.svelte'),

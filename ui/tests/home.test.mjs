@@ -45,11 +45,28 @@ test('Home is the first page and says what the server says', async () => {
   await grown.getByText('+7').waitFor();
   await page.getByText('No backup yet').waitFor();
   // its numbers as a table, for whoever cannot see the plot
+  assert.equal(await page.locator('figure tbody tr').count(), 0); // made when asked for
   await page.getByText('Show as a table').click();
-  assert.equal(await page.getByRole('region', { name: 'Requests and errors' }).locator('tbody tr').count(), 24);
+  const rows = page.getByRole('region', { name: 'Requests and errors' }).locator('tbody tr');
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 24);
   await checkBoth(page, 'home');
   await grown.getByRole('link', { name: 'notes' }).click();
   await page.getByRole('heading', { name: 'notes', level: 1 }).waitFor();
+});
+
+test('Home comes with the shell: what it asks for is the plot and its numbers, and for both at once', async () => {
+  const page = await ui.open('/kit');
+  let answer;
+  await page.route(/admin\/overview/, async (route) => { await new Promise((go) => (answer = go)); await route.continue(); });
+  await page.goto(`${ui.server.url}/_/`); // another address: loaded anew, and nothing of the kit
+  const loaded = () => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => /([^/]+)-[^/]+\.js$/.exec(name)?.[1]).filter(Boolean).sort());
+  await until(async () => answer && (await loaded()).length === 2);
+  assert.deepEqual(await loaded(), ['app', 'plot']);
+  assert.equal(await page.locator('.figure').count(), 0);
+  answer();
+  await page.locator('.plot canvas').waitFor();
+  assert.deepEqual(await loaded(), ['app', 'plot']);
 });
 
 test('the period is chosen by keyboard, kept in the address, and told', async () => {
@@ -64,7 +81,9 @@ test('the period is chosen by keyboard, kept in the address, and told', async ()
   await page.getByRole('radio', { name: '30 days' }).waitFor();
   assert.equal(await page.getByRole('radio', { name: '30 days' }).isChecked(), true);
   await page.getByText('Show as a table').click();
-  assert.equal(await page.getByRole('region', { name: 'Requests and errors' }).locator('tbody tr').count(), 30);
+  const rows = page.getByRole('region', { name: 'Requests and errors' }).locator('tbody tr');
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 30);
 });
 
 test('the plot tells its values: by keyboard, under the pointer, and as a table', async () => {
@@ -74,6 +93,7 @@ test('the plot tells its values: by keyboard, under the pointer, and as a table'
   const plot = page.getByRole('slider', { name: 'Requests and errors' });
   await page.getByText('Show as a table').click();
   const rows = chart.locator('tbody tr');
+  await rows.first().waitFor();
   const told = async (index) => {
     await until(async () => (await plot.getAttribute('aria-valuenow')) === String(index));
     const [time, ...values] = await rows.nth(index).locator('th, td').allTextContents();

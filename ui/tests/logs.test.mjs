@@ -94,6 +94,7 @@ test('the plot tells its values by keyboard and under the pointer', async () => 
   await plot.focus();
   await page.keyboard.press('End');
   await page.getByText('Show as a table').click();
+  await page.locator('figure tbody tr').last().waitFor();
   const [time] = await page.locator('figure tbody tr').last().locator('th').allTextContents();
   await plot.focus();
   await page.keyboard.press('End');

@@ -1,7 +1,8 @@
 // time.ts - moments as people say them. The server's are UTC: "2026-11-28 04:48:42.123Z".
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [['year', 31536000], ['month', 2592000], ['week', 604800], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+// Made when first used: the browser's first Intl of all takes it a while, and sign-in shows no time.
+let relative: Intl.RelativeTimeFormat | undefined;
+let exact: Intl.DateTimeFormat | undefined;
 
 export function parseServerTime(text: string): Date | null {
   const date = new Date(text.replace(' ', 'T'));
@@ -11,10 +12,14 @@ export function parseServerTime(text: string): Date | null {
 export function relativeTime(date: Date, now = Date.now()): string {
   const seconds = Math.round((date.getTime() - now) / 1000);
   const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
+  relative ??= new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
   return relative.format(Math.round(seconds / size), unit);
 }
 
-export const exactTime = (date: Date): string => exact.format(date);
+export function exactTime(date: Date): string {
+  exact ??= new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  return exact.format(date);
+}
 
 /** 432000 is "5 days". */
 export function durationText(seconds: number): string {
