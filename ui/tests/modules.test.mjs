@@ -7,7 +7,7 @@ import { loadModules } from './modules.mjs';
 let m, server, admin;
 before(async () => {
   server = await startServer();
-  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query', 'screens/records/cells', 'screens/records/model', 'screens/records/store', 'screens/logs/entries.svelte', 'screens/files/usage.svelte', 'lib/api'], { url: server.url });
+  m = await loadModules(['lib/form.svelte', 'lib/load.svelte', 'screens/records/rows.svelte', 'screens/records/pages', 'screens/records/query', 'screens/records/cells', 'screens/records/model', 'screens/records/store', 'screens/logs/entries.svelte', 'screens/files/usage.svelte', 'screens/collections/layout', 'lib/api'], { url: server.url });
   admin = await server.admin();
   m.api.authStore.save(admin.authStore.token, admin.authStore.record);
 });
@@ -279,4 +279,43 @@ test('files are counted while the screen is there; the same count is no news', a
   await soon(() => !usage.running);
   assert.notEqual(usage.result.at, result.at);
   end();
+});
+
+/** Points along a path of M, C and H. */
+function along(path) {
+  let at = null;
+  return path.match(/[MCH][^MCH]*/g).flatMap((part) => {
+    const n = part.slice(1).trim().split(/[ ,]+/).map(Number);
+    const from = at;
+    at = part[0] === 'H' ? [n[0], at[1]] : n.slice(-2);
+    if (part[0] === 'M') return [at];
+    const through = part[0] === 'H' ? [from, from, at, at] : [from, n.slice(0, 2), n.slice(2, 4), at];
+    return Array.from({ length: 101 }, (_, i) => i / 100).map((t) => [0, 1].map((k) => (1 - t) ** 3 * through[0][k] + 3 * (1 - t) ** 2 * t * through[1][k] + 3 * (1 - t) * t * t * through[2][k] + t ** 3 * through[3][k]));
+  });
+}
+
+test('the diagram: lines pass between boxes, never behind one, and lie on it', () => {
+  let seed = 1;
+  const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
+  const points = (name, ...to) => ({ id: name, name, type: 'base', fields: to.map((collectionId, i) => ({ id: `f${i}`, name: `f${i}`, type: 'relation', maxSelect: 1 + (i % 2), collectionId })) });
+  const shop = [points('categories'), points('users'), points('orders', 'users'), points('products', 'categories'), points('lines', 'orders', 'products'), points('reviews', 'products', 'users'), points('alone')];
+  const circle = [points('a', 'b', 'a'), points('b', 'c'), points('c', 'a', 'd'), points('d', 'gone'), points('e', 'd', 'c', 'a')];
+  const many = Array.from({ length: 30 }, (_, n) => points(`c${n}`, ...Array.from({ length: random(5) }, () => `c${random(30)}`)));
+  const layered = Array.from({ length: 40 }, (_, n) => points(`l${n}`, ...Array.from({ length: n && random(12) }, () => `l${random(n)}`)));
+  for (const all of [shop, circle, many, layered]) {
+    const { boxes, edges, width, height } = m.layOut(all);
+    assert.equal(edges.length, all.flatMap((one) => one.fields).filter((field) => field.collectionId !== 'gone').length);
+    for (const edge of edges) {
+      const line = along(edge.path);
+      const [from, to] = [edge.from, edge.to].map((id) => boxes.find((box) => box.id === id));
+      for (const [point, box] of [[line[0], from], [line.at(-1), to]]) assert.ok([box.x, box.x + box.width].includes(point[0]) && point[1] > box.y && point[1] < box.y + box.height, `${edge.key} begins and ends at its boxes`);
+      for (const [x, y] of line) {
+        const over = boxes.find((box) => x > box.x + 0.01 && x < box.x + box.width - 0.01 && y > box.y - 2 && y < box.y + box.height + 2);
+        assert.equal(over, undefined, `${edge.key} at ${x} ${y}: ${edge.path}`);
+        assert.ok(x > -12 && x < width + 52 && y > -12 && y < height + 12, `${edge.key} is drawn outside`);
+      }
+    }
+  }
+  const straight = m.layOut(shop).edges.filter(({ path }) => path.includes('H'));
+  assert.deepEqual(straight.map(({ key }) => key), ['reviews.f1']);
 });

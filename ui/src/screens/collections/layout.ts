@@ -1,4 +1,5 @@
 // layout.ts - the diagram: layers from left to right, each collection right of what it points to.
+// A line bends between two layers and is straight where it passes one, between its boxes: behind none.
 import type { Collection } from './types';
 
 export interface Box { id: string; name: string; type: Collection['type']; x: number; y: number; width: number; height: number; rows: string[] }
@@ -11,6 +12,10 @@ const HEAD = 34;
 const GAP_X = 72;
 const GAP_Y = 28;
 const MOST_ROWS = 8;
+const BEND = GAP_X * 0.55;
+/** Between a line and the box it passes, and between two lines. */
+const CLEAR = 6;
+const LANE = 4;
 
 const relations = (one: Collection) => one.fields.filter((field) => field.type === 'relation');
 
@@ -55,23 +60,59 @@ export function layOut(all: readonly Collection[]): Layout {
     put(one, (i % across) * (WIDTH + GAP_X), bottom + Math.floor(i / across) * (HEAD + GAP_Y));
   }
   const at = new Map(boxes.map((box) => [box.id, box]));
+  const lanes = lanesBetween(boxes.filter((box) => linked.has(box.id)), bottom);
   const edges = all.flatMap((one) => relations(one).flatMap((field, i): Edge[] => {
     const from = at.get(one.id);
     const to = at.get(String(field.collectionId));
-    return from && to ? [{ key: `${one.id}.${field.id}`, from: one.id, to: to.id, field: field.name, many: Number(field.maxSelect) > 1, path: curve(from, to, Math.min(i, MOST_ROWS - 1)) }] : [];
+    return from && to ? [{ key: `${one.id}.${field.id}`, from: one.id, to: to.id, field: field.name, many: Number(field.maxSelect) > 1, path: lineOf(from, to, Math.min(i, MOST_ROWS - 1), lanes) }] : [];
   }));
   const width = Math.max(WIDTH, ...boxes.map((box) => box.x + box.width));
-  const height = Math.max(HEAD, ...boxes.map((box) => box.y + box.height));
+  const height = Math.max(HEAD, lanes.lowest(), ...boxes.map((box) => box.y + box.height));
   return { boxes, edges, width, height };
 }
 
-function curve(from: Box, to: Box, row: number): string {
+interface Lanes {
+  /** Where a line may pass the layer at x, as near to y as there is room. */
+  take: (x: number, y: number) => number;
+  lowest: () => number;
+}
+
+/** The room between the boxes of each layer, and below the last one; what is taken is taken. */
+function lanesBetween(boxes: readonly Box[], bottom: number): Lanes {
+  const taken = new Map<number, number[]>();
+  const room = (x: number) => boxes.filter((box) => box.x === x).sort((a, b) => a.y - b.y)
+    .map((box, i, layer) => ({ top: box.y + box.height + CLEAR, end: (layer[i + 1]?.y ?? bottom) - CLEAR }));
+  const take = (x: number, y: number): number => {
+    const lines = taken.get(x) ?? [];
+    const free = room(x).flatMap(({ top, end }) => Array.from({ length: Math.floor((end - top) / LANE) + 1 }, (_, i) => top + i * LANE));
+    const near = (all: number[]) => all.sort((a, b) => Math.abs(a - y) - Math.abs(b - y))[0];
+    // All are taken: two lines are one for the width of a box.
+    const found = near(free.filter((one) => !lines.includes(one))) ?? near(free) ?? y;
+    taken.set(x, [...lines, found]);
+    return found;
+  };
+  return { take, lowest: () => Math.max(0, ...[...taken.values()].flat()) + CLEAR };
+}
+
+function lineOf(from: Box, to: Box, row: number, lanes: Lanes): string {
   const y1 = from.y + HEAD + row * ROW + ROW / 2;
   const y2 = to.y + HEAD / 2;
-  if (from.id === to.id) return `M${from.x + from.width} ${y1} C${from.x + from.width + 40} ${y1} ${from.x + from.width + 40} ${y2} ${to.x + to.width} ${y2}`;
-  const back = to.x >= from.x;
-  const x1 = back ? from.x + from.width : from.x;
-  const x2 = to.x + (back && to.x > from.x ? 0 : to.width);
-  const bend = GAP_X * 0.55;
-  return `M${x1} ${y1} C${x1 + (back ? bend : -bend)} ${y1} ${x2 + (back && to.x > from.x ? -bend : bend)} ${y2} ${x2} ${y2}`;
+  const right = from.x + from.width;
+  if (from.x === to.x) return `M${right} ${y1} C${right + BEND} ${y1} ${right + BEND} ${y2} ${right} ${y2}`;
+  const on = to.x > from.x ? 1 : -1;
+  const end = on > 0 ? to.x : to.x + to.width;
+  let path = `M${on > 0 ? right : from.x} ${y1}`;
+  let [x, y] = [on > 0 ? right : from.x, y1];
+  const bendTo = (nextX: number, nextY: number) => {
+    path += ` C${x + on * BEND} ${y} ${nextX - on * BEND} ${nextY} ${nextX} ${nextY}`;
+    [x, y] = [nextX, nextY];
+  };
+  for (let layer = from.x + on * (WIDTH + GAP_X); layer !== to.x; layer += on * (WIDTH + GAP_X)) {
+    const [near, far] = on > 0 ? [layer, layer + WIDTH] : [layer + WIDTH, layer];
+    bendTo(near, lanes.take(layer, y + ((y2 - y) * Math.abs(near - x)) / Math.abs(end - x)));
+    path += ` H${far}`;
+    x = far;
+  }
+  bendTo(end, y2);
+  return path;
 }
