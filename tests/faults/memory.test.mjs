@@ -61,8 +61,8 @@ test('256 MB in all, and clients that want more: no kill for memory, nothing ack
     await makeNotes(admin, { fields: [text('key', { max: 100 }), text('body', { max: 20000 }), { name: 'file', type: 'file', maxSelect: 1, maxSize: 50 * MB }, { name: 'n', type: 'number' }] });
     await admin.settings.update({ batch: { enabled: true, maxRequests: 1000, timeout: 60 } });
     const path = '/api/collections/notes/records';
-    for (let i = 0; i < 3000; i += 1000) {
-      const requests = Array.from({ length: 1000 }, (_, n) => ({ method: 'POST', url: path, body: { key: `k${i + n}`, body: 'z'.repeat(15000) } }));
+    for (let i = 0; i < 3000; i += 250) { // 4 MB a request: all together have 32 here
+      const requests = Array.from({ length: 250 }, (_, n) => ({ method: 'POST', url: path, body: { key: `k${i + n}`, body: 'z'.repeat(15000) } }));
       await admin.send('/api/batch', { method: 'POST', body: { requests } });
     }
     const [worker] = server.workers();
