@@ -61,12 +61,15 @@ void try_queue_destroy(TryQueue *q);
  * (or it is the installer account). */
 MUST_CHECK Error *mail_recipient_find(App *app, Arena *a, const Collection *c, Str email,
                                       Record **out);
-/* auth_find_by_token(), with *out NULL when the token does not hold. */
-MUST_CHECK Error *token_owner(Req *req, Str token, TokenKind kind, Record **out);
+/* That of the body {"email"}; with NULL the log says `unknown`. */
+MUST_CHECK Error *mail_recipient_read(Req *req, const Collection *c, const char *unknown,
+                                      Record **out);
+/* Whose token of this kind it is: a record of the collection, or a fault of "token". */
+MUST_CHECK Error *token_owner(Req *req, const Collection *c, Str token, TokenKind kind,
+                              Record **out);
 /* The claims of whatever was sent, an empty object for what is no token. */
 Json *token_claims(Arena *a, Str token);
 Error *token_fault(Arena *a, const char *code, Str message);
-Error *token_fault_invalid(Arena *a);
 /* Reads the record again in the transaction that acts on a token of it: the
  * fault "token" when it has gone or its token key has changed since. So of many
  * uses of one token at a time only one has an effect. */

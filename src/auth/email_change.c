@@ -105,12 +105,8 @@ static Error *token_check(Req *req, const Collection *c, Str token, Str *new_ema
     if (new_email->len == 0)
         return token_fault(a, "validation_invalid_token_payload",
                            S("Invalid token payload - newEmail must be set."));
-    Error *err = token_owner(req, token, TOKEN_EMAIL_CHANGE, &r);
+    Error *err = token_owner(req, c, token, TOKEN_EMAIL_CHANGE, &r);
     if (err) return err;
-    if (!r) return token_fault_invalid(a);
-    if (!str_eq(r->collection->id, c->id))
-        return token_fault(a, "validation_token_collection_mismatch",
-                           S("The provided token is for different auth collection."));
     bool taken;
     err = email_taken(req, c, *new_email, &taken);
     if (err) return err;

@@ -1,6 +1,7 @@
 /* owners.c - who a request by e-mail or by confirmation token is about. */
 #include "auth/auth_internal.h"
 
+#include "base/log.h"
 #include "base/random.h"
 #include "outgoing/outgoing.h"
 
@@ -39,6 +40,18 @@ Error *mail_recipient_find(App *app, Arena *a, const Collection *c, Str email, R
     return NULL;
 }
 
+Error *mail_recipient_read(Req *req, const Collection *c, const char *unknown, Record **out)
+{
+    const Context *cx = req_context(req);
+    Body body;
+    Str email;
+    Error *err = email_input(req, &body, &email);
+    if (!err) err = mail_recipient_find(cx->app, req->arena, c, email, out);
+    if (!err && !*out)
+        log_info("auth", unknown, LOG_STR("collection", c->name), LOG_STR("ip", cx->real_ip));
+    return err;
+}
+
 Error *auth_password_unknown(App *app, Arena *a, Str *hash)
 {
     Str plain = random_text(a, UNKNOWN_PASSWORD_LETTERS, ALPHABET_SECRET);
@@ -52,7 +65,7 @@ Error *token_fault(Arena *a, const char *code, Str message)
     return error_field(a, S("token"), code, message);
 }
 
-Error *token_fault_invalid(Arena *a)
+static Error *token_fault_invalid(Arena *a)
 {
     return token_fault(a, "validation_invalid_token", S("Invalid or expired token."));
 }
@@ -64,13 +77,19 @@ Json *token_claims(Arena *a, Str token)
     return err ? json_new_object(a) : claims;
 }
 
-Error *token_owner(Req *req, Str token, TokenKind kind, Record **out)
+Error *token_owner(Req *req, const Collection *c, Str token, TokenKind kind, Record **out)
 {
     Context *cx = req_context(req);
+    Arena *a = req->arena;
     Json *claims;
-    *out = NULL;
-    Error *err = auth_find_by_token(cx->app, req->arena, cx->schema, token, kind, out, &claims);
-    return err && err->status == 401 ? NULL : err;
+    Record *r;
+    Error *err = auth_find_by_token(cx->app, a, cx->schema, token, kind, &r, &claims);
+    if (err) return err->status == 401 ? token_fault_invalid(a) : err;
+    if (!str_eq(r->collection->id, c->id))
+        return token_fault(a, "validation_token_collection_mismatch",
+                           S("The provided token is for different auth collection."));
+    *out = r;
+    return NULL;
 }
 
 Error *token_owner_again(Tx *tx, const Record *seen, Record **out)

@@ -27,18 +27,11 @@ Error *handle_request_password_reset(Req *req, Res *res)
     if (!c->auth.password_enabled)
         return error_new(a, 400,
                          S("The collection is not configured to allow password authentication."));
-    Body body;
-    Str email;
-    err = email_input(req, &body, &email);
-    if (err) return err;
     Record *r;
-    err = mail_recipient_find(cx->app, a, c, email, &r);
+    err = mail_recipient_read(req, c, "password reset asked for an unknown address", &r);
     if (err) return err;
 
     Mail mail, *wanted = NULL;
-    if (!r)
-        log_info("auth", "password reset asked for an unknown address",
-                 LOG_STR("collection", c->name), LOG_STR("ip", cx->real_ip));
     if (r && mail_pause_begin(cx->app, PAUSE_PASSWORD_RESET, r)) {
         Str token = auth_token_new(a, r, TOKEN_PASSWORD_RESET, 0, false);
         err = mail_password_reset(cx->app, a, r, token, &mail);
@@ -91,14 +84,8 @@ static Error *input_read(Req *req, ResetInput *in)
 
 static Error *token_check(Req *req, const Collection *c, Str token, Record **out)
 {
-    Arena *a = req->arena;
-    if (token.len == 0) return error_required(a, S("token"));
-    Error *err = token_owner(req, token, TOKEN_PASSWORD_RESET, out);
-    if (err) return err;
-    if (!*out) return token_fault_invalid(a);
-    if (str_eq((*out)->collection->id, c->id)) return NULL;
-    return token_fault(a, "validation_token_collection_mismatch",
-                       S("The provided token is for different auth collection."));
+    if (token.len == 0) return error_required(req->arena, S("token"));
+    return token_owner(req, c, token, TOKEN_PASSWORD_RESET, out);
 }
 
 static Error *confirm_fault(Arena *a, const ResetInput *in)

@@ -1,7 +1,6 @@
 /* verification.c - proving that an e-mail address is the record's (api: auth §4.8). */
 #include "auth/auth_internal.h"
 
-#include "base/log.h"
 #include "base/random.h"
 
 static Error *verification_guard(Req *req, const Collection **out)
@@ -29,18 +28,11 @@ Error *handle_request_verification(Req *req, Res *res)
     const Collection *c;
     Error *err = verification_guard(req, &c);
     if (err) return err;
-    Body body;
-    Str email;
-    err = email_input(req, &body, &email);
-    if (err) return err;
     Record *r;
-    err = mail_recipient_find(cx->app, a, c, email, &r);
+    err = mail_recipient_read(req, c, "verification asked for an unknown address", &r);
     if (err) return err;
 
     Mail mail, *wanted = NULL;
-    if (!r)
-        log_info("auth", "verification asked for an unknown address",
-                 LOG_STR("collection", c->name), LOG_STR("ip", cx->real_ip));
     if (r && !record_bool(r, S("verified")) && mail_pause_begin(cx->app, PAUSE_VERIFICATION, r)) {
         Str token = auth_token_new(a, r, TOKEN_VERIFICATION, 0, false);
         err = mail_verification(cx->app, a, r, token, &mail);
@@ -79,12 +71,8 @@ static Error *token_check(Req *req, const Collection *c, Str token, Record **out
     Str email = json_str(json_get(token_claims(a, token), S("email")), S(""));
     if (email.len == 0)
         return token_fault(a, "validation_invalid_token_claims", S("Missing email token claim."));
-    Error *err = token_owner(req, token, TOKEN_VERIFICATION, out);
+    Error *err = token_owner(req, c, token, TOKEN_VERIFICATION, out);
     if (err) return err;
-    if (!*out) return token_fault_invalid(a);
-    if (!str_eq((*out)->collection->id, c->id))
-        return token_fault(a, "validation_token_collection_mismatch",
-                           S("The provided token is for different auth collection."));
     if (!str_eq(record_str(*out, S("email")), email))
         return token_fault(a, "validation_token_email_mismatch",
                            S("The record email doesn't match with the requested token claims."));

@@ -222,6 +222,22 @@ static inline void world_ask(const World *w, const char *raw, Answer *out)
     close(fd);
 }
 
+/* ---- handlers that several tests serve ---- */
+
+static inline Error *handle_hello(Req *req, Res *res)
+{
+    return res_text(res, 200, S("hello"));
+}
+
+/* The body back, so that its framing shows. */
+static inline Error *handle_echo_bytes(Req *req, Res *res)
+{
+    Str body;
+    Error *err = req_body_bytes(req, 100000, &body);
+    if (err) return err;
+    return res_bytes(res, 200, S("application/octet-stream"), body);
+}
+
 /* Counters that handlers move, in the loop's thread. */
 static inline bool counter_reaches(_Atomic int *value, int wanted)
 {

@@ -7,11 +7,6 @@ static _Atomic int deferred, after_calls, after_status;
 
 /* ---- handlers ---- */
 
-static Error *handle_hello(Req *req, Res *res)
-{
-    return res_text(res, 200, S("hello"));
-}
-
 static void count_deferred(void *arg)
 {
     atomic_fetch_add(&deferred, 1);

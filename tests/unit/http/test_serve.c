@@ -13,19 +13,6 @@ static _Atomic int deferred, closed_seen, after_calls, after_status, handler_beg
 
 /* ---- handlers ---- */
 
-static Error *handle_hello(Req *req, Res *res)
-{
-    return res_text(res, 200, S("hello"));
-}
-
-static Error *handle_echo(Req *req, Res *res)
-{
-    Str body;
-    Error *err = req_body_bytes(req, 100000, &body);
-    if (err) return err;
-    return res_bytes(res, 200, S("application/octet-stream"), body);
-}
-
 static Error *handle_count_body(Req *req, Res *res)
 {
     Str body;
@@ -123,7 +110,7 @@ static Error *handle_subscribe(Req *req, Res *res)
 
 static const Route ROUTES[] = {
     {"GET", "/api/hello", handle_hello, 0, NULL},
-    {"POST", "/api/echo", handle_echo, 0, NULL},
+    {"POST", "/api/echo", handle_echo_bytes, 0, NULL},
     {"POST", "/api/count", handle_count_body, 0, NULL},
     {"GET", "/api/sleep", handle_sleep, 0, NULL},
     {"GET", "/api/left", handle_left, 0, NULL},

@@ -32,11 +32,6 @@ static Error *handle_events(Req *req, Res *res)
     return NULL;
 }
 
-static Error *handle_hello(Req *req, Res *res)
-{
-    return res_text(res, 200, S("hello"));
-}
-
 static const Route ROUTES[] = {
     {"GET", "/events", handle_events},
     {"GET", "/hello", handle_hello},
