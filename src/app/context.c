@@ -59,6 +59,7 @@ Error *context_before(Req *req, Res *res)
     cx->info = (RequestInfo){
         .context = S("default"),
         .method = req->method_text,
+        .ip = cx->real_ip,
         .lazy = query_and_headers,
         .lazy_arg = req,
         .now_ms = clock_wall_ms(),

@@ -41,6 +41,7 @@ Error *auth_create(Arena *a, App *app, int loop_count, Auth **out)
     app->auth = auth;
     auth->touches = touches_create(app);
     app->batch_item_guard = rate_limit_batch_item;
+    app->password_try = password_try;
     app->settle = origins_settle;
     *out = auth;
     return NULL;

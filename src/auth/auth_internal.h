@@ -51,6 +51,9 @@ typedef struct {
  * if the handler does not get to it; `try` must live as long. */
 MUST_CHECK Error *try_begin(Req *req, const Collection *c, Str identity, Try *try);
 void try_end(void *try);
+/* App.password_try: of who is signed in already, or has a mail. In a fiber. */
+MUST_CHECK Error *password_try(App *app, Arena *a, const Record *r, Str ip, Str password,
+                               bool *matches);
 
 TryQueue *try_queue_create(void);
 void try_queue_destroy(TryQueue *q);

@@ -118,21 +118,14 @@ static Error *token_check(Req *req, const Collection *c, Str token, Str *new_ema
 /* The password as a throttled try: a mail alone must not allow to guess it. */
 static Error *password_matches(Req *req, const Record *r, Str password)
 {
-    Arena *a = req->arena;
-    bool matches = false, rehash;
+    Context *cx = req_context(req);
+    bool matches = false;
     if (r) {
-        Try *try = arena_new(a, Try, 1);
-        Error *err = try_begin(req, r->collection, record_str(r, S("email")), try);
-        if (err) return err;
-        Str hash = record_str(r, S("password"));
-        err =
-            password_verify(req_context(req)->app->passwords, a, password, hash, &matches, &rehash);
-        if (!err) try->result = matches ? TRY_SUCCEEDED : TRY_FAILED;
-        try_end(try);
+        Error *err = password_try(cx->app, req->arena, r, cx->real_ip, password, &matches);
         if (err) return err;
     }
     if (matches) return NULL;
-    return error_field(a, S("password"), "validation_invalid_password",
+    return error_field(req->arena, S("password"), "validation_invalid_password",
                        S("Missing or invalid auth record password."));
 }
 

@@ -125,13 +125,12 @@ static TryVerdict begin_or_wait(Auth *auth, const Try *try, Waiter *waiter)
     return verdict;
 }
 
-Error *try_begin(Req *req, const Collection *c, Str identity, Try *try)
+static Error *try_begin_from(Auth *auth, Arena *a, const Collection *c, Str identity, Str ip,
+                             Try *try)
 {
-    Context *cx = req_context(req);
-    Auth *auth = cx->app->auth;
-    try->account = str_concat(req->arena, str_concat(req->arena, c->id, S("\n")), identity);
-    try->account_hash = account_hash(req->arena, try->account);
-    try->ip = cx->real_ip;
+    try->account = str_concat(a, str_concat(a, c->id, S("\n")), identity);
+    try->account_hash = account_hash(a, try->account);
+    try->ip = ip;
     try->result = TRY_UNDECIDED;
 
     Waiter waiter;
@@ -143,10 +142,32 @@ Error *try_begin(Req *req, const Collection *c, Str identity, Try *try)
     }
     if (verdict == TRY_ALLOWED) {
         try->auth = auth;
-        arena_defer(req->arena, try_end, try);
+        arena_defer(a, try_end, try);
         return NULL;
     }
     log_warn("auth", "too many sign-in attempts", LOG_STR("collection", c->name),
-             LOG_STR("identity", identity), LOG_STR("ip", cx->real_ip));
-    return error_status(req->arena, 429);
+             LOG_STR("identity", identity), LOG_STR("ip", ip));
+    return error_status(a, 429);
+}
+
+Error *try_begin(Req *req, const Collection *c, Str identity, Try *try)
+{
+    const Context *cx = req_context(req);
+    return try_begin_from(cx->app->auth, req->arena, c, identity, cx->real_ip, try);
+}
+
+Error *password_try(App *app, Arena *a, const Record *r, Str ip, Str password, bool *matches)
+{
+    Try *try = arena_new(a, Try, 1);
+    Str email = record_str(r, S("email"));
+    *matches = false;
+    Error *err =
+        try_begin_from(app->auth, a, r->collection, email.len ? email : record_id(r), ip, try);
+    if (err) return err;
+    bool rehash;
+    err = password_verify(app->passwords, a, password, record_str(r, S("password")), matches,
+                          &rehash);
+    if (!err) try->result = *matches ? TRY_SUCCEEDED : TRY_FAILED;
+    try_end(try);
+    return err;
 }

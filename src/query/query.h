@@ -38,6 +38,7 @@ typedef struct {
     Json *query;          /* object of strings; NULL = none. Filled by need, see lazy */
     Json *headers;        /* snake_case keys */
     Json *body;           /* normalised data (records §2); NULL = none */
+    Str ip;               /* the caller's; empty = of no request */
     /* Called the first time a rule asks for query or headers; may be NULL. */
     void (*lazy)(void *arg, Arena *a, Json **query, Json **headers);
     void *lazy_arg;

@@ -73,6 +73,10 @@ struct App {
      * by whoever owns them; NULL = no limits. `action` is "create", "update" or
      * "delete". An error fails that item. */
     Error *(*batch_item_guard)(Req *req, const Collection *c, const char *action);
+    /* Compares a password with the record's own, as a try that counts: 429 when it
+     * was guessed at too often from this address. Set by whoever counts; NULL = nobody. */
+    Error *(*password_try)(App *app, Arena *a, const Record *r, Str ip, Str password,
+                           bool *matches);
     /* Writes what is held back of a system collection's rows, before a request looks
      * at them: set by whoever holds back; NULL = nobody. */
     void (*settle)(App *app, Arena *a, const Collection *c);

@@ -331,10 +331,13 @@ Error *write_check(Write *w, Tx *tx)
 
 Error *write_check_old_password(Write *w)
 {
+    App *app = w->app;
     bool rehash;
     Str plain = text_of_json(w->a, json_get(w->data, S("oldPassword")));
     Str hash = record_str(w->original, S("password"));
-    Error *err = password_verify(w->app->passwords, w->a, plain, hash, &w->old_matches, &rehash);
+    Error *err = app->password_try
+                     ? app->password_try(app, w->a, w->original, w->info.ip, plain, &w->old_matches)
+                     : password_verify(app->passwords, w->a, plain, hash, &w->old_matches, &rehash);
     if (err && err->status != 400) return err;
     if (err) w->old_matches = false; /* too long to be anybody's password */
     w->old_checked = hash;

@@ -355,6 +355,20 @@ test('e-mail change: who may ask, for what, and a mail that cannot be sent', asy
 const together = (count, call) => Promise.all(Array.from({ length: count }, (_, i) => call(i).then(() => 200, (e) => e.status)));
 const count = (all, status) => all.filter((s) => s === status).length;
 
+test('the old password cannot be guessed at by who has only a session', { skip: PEER ? 'guesses on' : false }, async () => {
+  const p = await person();
+  const pb = await signIn(p.email);
+  const guess = (oldPassword) => failure(pb.collection('users').update(p.record.id, { oldPassword, password: 'another-one', passwordConfirm: 'another-one' }));
+  for (let i = 0; i < 10; i++) {
+    const err = await guess(`guess-${i}`);
+    assert.deepEqual([err.status, codes(err)], [400, { oldPassword: 'validation_invalid_old_password' }]);
+  }
+  assert.equal((await guess('guess-10')).status, 429);
+  assert.equal((await guess(PASSWORD)).status, 429);
+  await failure(signIn(p.email), 429); // the same budget
+  await pb.collection('users').update(p.record.id, { name: 'still here' });
+});
+
 test('a hundred sign-ins of one account at once: all pass, waiting for their turn', { skip: PEER ? 'another server' : false }, async () => {
   const p = await person();
   assert.equal(count(await together(100, () => signIn(p.email)), 200), 100);
