@@ -306,5 +306,7 @@ Error *rule_matches_row(Tx *tx, const Schema *schema, const Collection *c, const
     err = tx_prepare(tx, select_exists_sql(q), &stmt);
     if (err) return err;
     select_bind(q, stmt);
-    return stmt_step(stmt, matches);
+    err = stmt_step(stmt, matches);
+    if (!err) stmt_release(stmt); /* asked for each of many rows */
+    return err;
 }

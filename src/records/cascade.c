@@ -232,7 +232,7 @@ static Error *read_row(Cascade *k, const Collection *c, Str id, Record **out)
     err = stmt_step(stmt, &row);
     if (err) return err;
     if (row) *out = record_read(row_arena(k), c, stmt);
-    stmt_reset(stmt);
+    stmt_release(stmt);
     return NULL;
 }
 

@@ -86,7 +86,7 @@ static Error *find_by(Tx *tx, const Collection *c, Str column, bool nocase, Str 
     if (err) return err;
     if (!row) return error_status(a, 404);
     *out = record_read(a, c, stmt);
-    stmt_reset(stmt);
+    stmt_release(stmt);
     return NULL;
 }
 

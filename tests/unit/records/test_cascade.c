@@ -3,6 +3,11 @@
 
 #include "records/records_internal.h"
 
+#include <malloc.h>
+#if defined(__SANITIZE_ADDRESS__)
+size_t __sanitizer_get_current_allocated_bytes(void); /* not every compiler has the header */
+#endif
+
 #define REFUSED                                                                                    \
     "Failed to delete record. Make sure that the record is not part of a required relation "       \
     "reference."
@@ -184,6 +189,45 @@ static void a_row_takes_little(void **state)
     check_bool("little", arena_used(f->a) - before < (size_t)ROWS * A_ROW, true);
 }
 
+/* 0 where nobody counts them: under other sanitizers. */
+static ptrdiff_t heap_bytes(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return (ptrdiff_t)__sanitizer_get_current_allocated_bytes();
+#else
+    return (ptrdiff_t)mallinfo2().uordblks;
+#endif
+}
+
+typedef struct {
+    Fixture *f;
+    ptrdiff_t grown; /* beyond the arena */
+} Finding;
+
+static Error *find_many_work(Tx *tx, void *arg)
+{
+    Finding *finding = arg;
+    const Collection *c = fixture_find(finding->f, "t");
+    ptrdiff_t before = heap_bytes() - (ptrdiff_t)arena_used(tx_arena(tx));
+    for (int i = 0; i < 500; i++) {
+        Record *r;
+        Error *err = record_find(tx, c, S("t00000000000001"), &r);
+        if (err) return err;
+    }
+    finding->grown = heap_bytes() - (ptrdiff_t)arena_used(tx_arena(tx)) - before;
+    return NULL;
+}
+
+/* However many rows pass through: one statement is compiled, not one for each. */
+static void many_rows_take_one_statement(void **state)
+{
+    Fixture *f = *state;
+    Finding finding = {.f = f};
+    make_target(f);
+    check_ok("find", db_write(f->app.db, f->a, find_many_work, &finding));
+    check_bool("little", finding.grown < (ptrdiff_t)500 * 1000, true);
+}
+
 static Error *truncate_work(Tx *tx, void *arg)
 {
     Fixture *f = arg;
@@ -363,6 +407,7 @@ int main(void)
         test_with_app(long_chain_and_ring),
         test_with_app(much_is_told_as_one),
         test_with_app(a_row_takes_little),
+        test_with_app(many_rows_take_one_statement),
         test_with_app(truncates),
         test_with_app(expands),
     };
