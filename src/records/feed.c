@@ -74,7 +74,7 @@ void files_remove_after_commit(App *app, Tx *tx, Arena *scratch, const Record *o
     for (size_t i = 0; i < c->field_count; i++) {
         const Field *f = &c->fields[i];
         if (f->type != FIELD_FILE) continue;
-        if (new &&value_equal(&old->values[i], &new->values[i])) continue;
+        if (new != NULL && value_equal(&old->values[i], &new->values[i])) continue;
         StrList before = value_to_list(scratch, f, &old->values[i]), after = {0};
         if (new) after = value_to_list(scratch, f, &new->values[i]);
         for (size_t n = 0; n < before.count; n++) {

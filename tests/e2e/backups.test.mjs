@@ -202,6 +202,7 @@ test('uploads: only zips, under their own name, once', async () => {
   assert.match(err.response.message, /^Invalid or already deleted backup file\. Raw error: \n/);
   assert.equal((await failure(pb.backups.restore('none.zip'), 400)).response.message, 'Missing or invalid backup file.');
   assert.equal((await failure(pb.backups.restore('../data.db'), 400)).response.message, 'Missing or invalid backup file.');
+  for (const path of ['plain.zip', 'none.zip']) assert.equal((await failure(pb.backups.restore(join(server.data, 'backups', path)), 400)).response.message, 'Missing or invalid backup file.');
 });
 
 test('what is damaged or hostile is refused, and the data stays', async () => {
