@@ -15,9 +15,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { File as NodeFile } from 'node:buffer';
+import { after } from 'node:test';
 import PocketBase from 'pocketbase';
 
 globalThis.File ??= NodeFile; // a global only from Node 20 on
+
+// What a failed test has left, a client that reconnects for ever among it, must not hide the failure
+// by keeping its file from ending.
+if (process.env.NODE_TEST_CONTEXT) after(() => { setTimeout(() => process.exit(), 60e3).unref(); });
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const PEER = process.env.PEER ?? '';
