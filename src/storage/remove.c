@@ -148,7 +148,8 @@ static void log_failure(const RemoveJob *job)
 
 /* A collection's folder is out of the way before its files are removed, which may
  * take minutes: a collection made anew in its place has the same id, and files of
- * its own by then. False: there is nothing left to remove. */
+ * its own by then. False: there is nothing left to remove. During a backup that has
+ * removed some of its records before, this takes a rename for each that is left. */
 static bool set_aside(RemoveJob *job)
 {
     Storage *s = job->s;
@@ -183,6 +184,27 @@ static void run_remove_later(void *arg)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void post(Storage *s, RemoveJob *job)
+{
+    job->s = s;
+    pthread_mutex_lock(&s->lock);
+    s->pending++;
+    pthread_mutex_unlock(&s->lock);
+    /* A full queue: better slow than forgotten. */
+    if (!workers_post(s->workers, run_remove_later, job)) run_remove_later(job);
+}
+
+void remove_aside_later(Storage *s, const char *name)
+{
+    RemoveJob *job = calloc(1, sizeof(*job));
+    if (!job || strlen(name) >= sizeof(job->aside)) {
+        free(job); /* not ours, or the next start's */
+        return;
+    }
+    memcpy(job->aside, name, strlen(name) + 1);
+    post(s, job);
+}
+
 static void remove_later(Storage *s, Str key, bool is_prefix)
 {
     RemoveJob *job = calloc(1, sizeof(*job));
@@ -203,11 +225,7 @@ static void remove_later(Storage *s, Str key, bool is_prefix)
         free(job);
         return;
     }
-    pthread_mutex_lock(&s->lock);
-    s->pending++;
-    pthread_mutex_unlock(&s->lock);
-    /* A full queue: better slow than forgotten. */
-    if (!workers_post(s->workers, run_remove_later, job)) run_remove_later(job);
+    post(s, job);
 }
 
 void storage_remove_later(Storage *s, Str key)

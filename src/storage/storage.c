@@ -27,9 +27,9 @@ int folder_open(const Storage *s, const char *path)
 
 /* Removes temporary files of uploads, and folders of removals, that never came to
  * their end. */
-static void sweep(int temp)
+static void sweep(Storage *s)
 {
-    int fd = openat(temp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int temp = s->temp, fd = openat(temp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
         if (fd >= 0) close(fd);
@@ -42,7 +42,7 @@ static void sweep(int temp)
         if (entry->d_name[0] == '.') continue;
         if (fstatat(temp, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
         if (S_ISDIR(st.st_mode))
-            (void)remove_tree(temp, entry->d_name, 0);
+            remove_aside_later(s, entry->d_name);
         else if (now - st.st_mtime > TEMP_FILE_LIVES_S)
             (void)unlinkat(temp, entry->d_name, 0);
     }
@@ -110,7 +110,6 @@ Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out)
         close(s->root);
         return error_errno(a, saved, "open " TEMP_FOLDER " in", dir);
     }
-    sweep(s->temp);
     if (!site_read(s)) {
         int saved = errno;
         close(s->temp);
@@ -122,6 +121,7 @@ Error *storage_open(Arena *a, Str dir, Workers *workers, Storage **out)
     (void)pthread_mutex_init(&s->remote_lock, NULL); /* nor these two */
     (void)pthread_mutex_init(&s->lock, NULL);        /* cannot fail with default attributes */
     (void)pthread_cond_init(&s->idle, NULL);
+    sweep(s);
     *out = s;
     return NULL;
 }

@@ -89,6 +89,9 @@ MUST_CHECK Error *local_open(Storage *s, Arena *a, Str key, int *fd, BlobInfo *i
 
 /* Removes the folder `name` with all in it. Links are removed, not followed. */
 bool remove_tree(int parent, const char *name, int depth);
+/* In the background: a folder `name` below .tmp, which was set aside by a process
+ * that ended before it was removed. */
+void remove_aside_later(Storage *s, const char *name);
 
 /* While storage is held: moves a blob with its sidecar, or a whole prefix, out of
  * the open folder of its key. */

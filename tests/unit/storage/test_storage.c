@@ -384,7 +384,10 @@ static void a_removal_that_was_cut_short_ends_at_the_next_start(void **state)
     storage_close(f->s);
     assert_int_equal(mkdir(path_of(f, ".tmp/gone-1"), 0700), 0);
     assert_int_equal(mkdir(path_of(f, ".tmp/gone-1/r1"), 0700), 0);
-    check_ok("open again", storage_open(f->a, str_from(path_of(f, "")), f->workers, &f->s));
+    for (int i = 0; i < 2; i++) { /* in the background: the end waits for it */
+        check_ok("open again", storage_open(f->a, str_from(path_of(f, "")), f->workers, &f->s));
+        if (i == 0) storage_close(f->s);
+    }
     assert_false(exists(f, ".tmp/gone-1"));
 }
 
