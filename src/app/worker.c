@@ -81,7 +81,8 @@ static Error *confine(Arena *a, const WorkerPlan *plan)
 {
     Error *err = privileges_drop(a, &plan->run_as);
     if (err) return err;
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* a change of user has forgotten it */
+    /* A change of user has forgotten it. SIGTERM would wait until the start is over. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGALRM);
     if (getppid() != plan->supervisor_pid) return error_new(a, 500, S("The supervisor has gone."));
     return NULL;
 }
@@ -284,8 +285,11 @@ static void stop(Worker *w)
     site_close(&w->site);
 }
 
-static void wait_for_sigterm(void)
+/* The supervisor's, or the one that its end sends from here on. */
+static void wait_for_sigterm(const WorkerPlan *plan)
 {
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != plan->supervisor_pid) return;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -313,7 +317,7 @@ int worker_run(Arena *a, const WorkerPlan *plan)
     }
     site_confirm(&w.site);
     sweep_start(&w);
-    wait_for_sigterm();
+    wait_for_sigterm(plan);
     stop(&w);
     log_info("worker", "stopped");
     log_flush();
