@@ -60,7 +60,7 @@ test('Home comes with the shell: what it asks for is the plot and its numbers, a
   let answer;
   await page.route(/admin\/overview/, async (route) => { await new Promise((go) => (answer = go)); await route.continue(); });
   await page.goto(`${ui.server.url}/_/`); // another address: loaded anew, and nothing of the kit
-  const loaded = () => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => /([^/]+)-[^/]+\.js$/.exec(name)?.[1]).filter(Boolean).sort());
+  const loaded = () => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => /\/([^/-]+)-[^/]+\.js$/.exec(name)?.[1]).filter(Boolean).sort());
   await until(async () => answer && (await loaded()).length === 2);
   assert.deepEqual(await loaded(), ['app', 'plot']);
   assert.equal(await page.locator('.figure').count(), 0);

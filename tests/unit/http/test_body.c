@@ -438,17 +438,17 @@ static void large_bodies_share_the_memory(void **state)
     static RouteTable table = {ROUTES, COUNT(ROUTES)};
     World other;
     HttpLimits limits = http_limits_default();
-    limits.request_memory_bytes = (size_t)1 << 20;
+    limits.request_memory_bytes = (size_t)256 << 10;
     world_start(&other, (HttpConfig){.tables = &table, .table_count = 1, .limits = limits});
     Answer *answer = malloc(sizeof(*answer));
-    char *bytes = arena_bytes(a, 1900000);
-    memset(bytes, ' ', 1900000);
+    char *bytes = arena_bytes(a, 600000);
+    memset(bytes, ' ', 600000);
     memcpy(bytes, "{}", 2);
 
     static const struct {
         size_t size;
         int status;
-    } SIZES[] = {{900000, 200}, {1900000, 503}, {900000, 200}};
+    } SIZES[] = {{200000, 200}, {600000, 503}, {200000, 200}};
     for (size_t i = 0; i < COUNT(SIZES); i++) {
         for (Framing framing = 0; framing < FRAMINGS; framing++) {
             int fd = dial(&other);
