@@ -111,6 +111,7 @@ static Error *handle_create(Req *req, Res *res)
  *   403   the update rule is null
  *   404   no such record, or the update rule is not satisfied
  *   412   If-Match was sent and the record has another tag: somebody saved first
+ *   429   the old password was guessed at too often
  */
 static Error *handle_update(Req *req, Res *res)
 {

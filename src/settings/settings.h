@@ -51,8 +51,8 @@ typedef struct {
  *
  * With a key (32 bytes; empty = none) the document is encrypted in the database
  * (secret_seal() of crypto/crypto.h); one that is not yet is written anew at
- * once. Older copies in clear are forgotten (secrets_forget()). Error 409 when the document cannot be read: encrypted, and no key or
- * another one was given. */
+ * once. Older copies in clear are forgotten (secrets_forget()). Error 409 when the
+ * document cannot be read: encrypted, and no key or another one was given. */
 MUST_CHECK Error *settings_store_open(Arena *a, Db *db, Str key, SettingsStore **out);
 void settings_store_close(SettingsStore *store);
 
