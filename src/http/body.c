@@ -39,14 +39,20 @@ static uint64_t limit_of(const Req *req, size_t limit)
 
 /* ---- collecting ---- */
 
-static Error *collect_in_arena(Req *req, size_t length, Str *out)
+/* Of `most` bytes, with room for `first` of them from the start. */
+static Error *collect_in(Arena *a, Req *req, size_t first, size_t most, Str *out)
 {
-    Buf bytes = buf_new(req->arena, length);
+    Buf bytes = buf_new(a, first);
     for (;;) {
         Str piece;
         Error *err = req_body_read(req, &piece);
         if (err) return err;
         if (piece.len == 0) break;
+        if (bytes.cap - bytes.len < piece.len) {
+            size_t cap = MIN(MAX(bytes.cap * 2, bytes.len + piece.len), most);
+            bytes.ptr = arena_extend(a, bytes.ptr, bytes.cap, cap);
+            bytes.cap = cap;
+        }
         buf_add(&bytes, piece);
     }
     *out = buf_str(&bytes);
@@ -56,25 +62,11 @@ static Error *collect_in_arena(Req *req, size_t length, Str *out)
 /* An arena of its own: the limit of the request's is for what is made of the body.
  * The memory that all requests share is the same. A large block grows by moving
  * pages, without copying, and only as bytes arrive: to announce many takes nothing. */
-static Error *collect_large(Req *req, size_t most, Str *out)
+static Arena *large_arena(Req *req, size_t most)
 {
     Arena *own = arena_within(req->arena, "request body", most + ARENA_BODY_BYTES);
     arena_share(own, arena_budget(req->arena));
-    Buf bytes = buf_new(own, FIRST_BYTES);
-    for (;;) {
-        Str piece;
-        Error *err = req_body_read(req, &piece);
-        if (err) return err;
-        if (piece.len == 0) break;
-        if (bytes.cap - bytes.len < piece.len) {
-            size_t cap = MIN(MAX(bytes.cap * 2, bytes.len + piece.len), most);
-            bytes.ptr = arena_extend(own, bytes.ptr, bytes.cap, cap);
-            bytes.cap = cap;
-        }
-        buf_add(&bytes, piece);
-    }
-    *out = buf_str(&bytes);
-    return NULL;
+    return own;
 }
 
 static Error *collect(Req *req, uint64_t limit, Str *out)
@@ -88,8 +80,9 @@ static Error *collect(Req *req, uint64_t limit, Str *out)
         return NULL;
     }
     if (req_body_ready(req, out)) return NULL;
-    if (known && length <= ARENA_BODY_BYTES) return collect_in_arena(req, (size_t)length, out);
-    return collect_large(req, (size_t)MIN(known ? length : limit, BODY_MOST_BYTES), out);
+    size_t most = (size_t)MIN(known ? length : limit, BODY_MOST_BYTES);
+    if (known && length <= ARENA_BODY_BYTES) return collect_in(req->arena, req, most, most, out);
+    return collect_in(large_arena(req, most), req, FIRST_BYTES, most, out);
 }
 
 Error *req_body_bytes(Req *req, size_t limit, Str *out)
