@@ -152,7 +152,7 @@ Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, DbChanges *changes)
     Conn *c = tx->conn;
     int64_t cookie = 0, cookie_after = 0, before = sqlite3_total_changes64(c->raw);
     Error *err = tx_before(tx, NULL, false);
-    if (!err) err = schema_cookie(tx, &cookie);
+    if (!err && changes) err = schema_cookie(tx, &cookie);
     if (err) return err;
 
     uint64_t resident = resident_pages();
@@ -170,8 +170,9 @@ Error *tx_exec_foreign(Tx *tx, Str sql, const DbRows *rows, DbChanges *changes)
     conn_progress(c, PROGRESS_OPS);
     sqlite3_limit(c->raw, SQLITE_LIMIT_LENGTH, length_before);
     c->resident_max = 0;
-    if (!err) err = schema_cookie(tx, &cookie_after);
     if (err || !changes) return err;
+    err = schema_cookie(tx, &cookie_after);
+    if (err) return err;
     *changes = (DbChanges){
         .rows = f.changed,
         .any = sqlite3_total_changes64(c->raw) != before || cookie_after != cookie,
