@@ -235,11 +235,11 @@ static Error *download(Req *req, Res *res)
  */
 static Error *handle_download(Req *req, Res *res)
 {
-    Context *cx = req_context(req);
+    const Context *cx = req_context(req);
     Error *err = download(req, res);
     for (int looks = 0; looks < LOOKS_MAX && db_error_kind(err) == DB_ERROR_SYNTAX; looks++) {
         if (!read_is_stale(cx->app, cx->schema, err)) continue; /* it has waited a moment */
-        cx->schema = schema_hold(cx->app->schema, req->arena);
+        schema_refresh(req);
         err = download(req, res);
     }
     if (!err || err->status >= 500 || res_status(res)) return err;

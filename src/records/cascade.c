@@ -78,6 +78,12 @@ static Arena *row_arena(Cascade *k)
     return k->scratch;
 }
 
+/* Where the present row is, and what is needed only as long. */
+static Arena *present_arena(const Cascade *k)
+{
+    return k->in_scratch ? k->scratch : k->a;
+}
+
 /* A record that outlives the row; NULL when that is too much to keep. */
 static const Record *keep_record(Cascade *k, const Record *r)
 {
@@ -296,7 +302,7 @@ static Error *remove_record(Cascade *k, const Record *r)
     if (err) return err;
     err = delete_row(k, c, record_id(r));
     if (err) return err;
-    files_remove_after_commit(k->app, k->tx, k->in_scratch ? k->scratch : k->a, r, NULL);
+    files_remove_after_commit(k->app, k->tx, present_arena(k), r, NULL);
     announce(k, CHANGE_DELETE, r);
 
     const References *references = find_references(k, c);
@@ -313,7 +319,7 @@ static Error *remove_record(Cascade *k, const Record *r)
 /* One row `r` that holds the id of the deleted record in `f`. */
 static Error *release(Cascade *k, const Record *r, const Field *f, Str gone)
 {
-    Arena *a = k->in_scratch ? k->scratch : k->a;
+    Arena *a = present_arena(k);
     StrList rest = list_without(a, value_to_list(a, f, &r->values[f->index]), (StrList){&gone, 1});
     if (rest.count == 0 && f->cascade_delete) return remove_record(k, r);
     if (rest.count == 0 && f->required) return error_new(k->a, 400, S(REFUSED));
@@ -333,7 +339,7 @@ static Error *visit(Cascade *k, Frame *frame, const Reference *reference, Str id
     Error *err = read_row(k, reference->from, id, &r);
     if (err || !r) return err;
     const Field *f = reference->field;
-    Arena *a = k->in_scratch ? k->scratch : k->a;
+    Arena *a = present_arena(k);
     if (f && !list_has(value_to_list(a, f, &r->values[f->index]), frame->id)) return NULL;
 
     frame->acted = true;

@@ -31,7 +31,7 @@ static void change_fire(void *arg)
 
 void change_queue(App *app, Tx *tx, ChangeKind kind, const Record *r)
 {
-    if (app->listener_count == 0 && r->collection->type != COLLECTION_AUTH) return;
+    if (app->listener_count == 0 && r && r->collection->type != COLLECTION_AUTH) return;
 
     Change *change = arena_new(tx_arena(tx), Change, 1);
     *change = (Change){app, kind, r};
@@ -40,9 +40,7 @@ void change_queue(App *app, Tx *tx, ChangeKind kind, const Record *r)
 
 void records_announce_any(App *app, Tx *tx)
 {
-    Change *change = arena_new(tx_arena(tx), Change, 1);
-    *change = (Change){app, CHANGE_MANY, NULL};
-    tx_after_commit(tx, change_fire, change);
+    change_queue(app, tx, CHANGE_MANY, NULL);
 }
 
 typedef struct {

@@ -18,7 +18,7 @@ bool read_is_stale(App *app, const Schema *schema, const Error *err)
     return schema_version(app->schema) != schema->version;
 }
 
-static void refresh_schema(Req *req)
+void schema_refresh(Req *req)
 {
     Context *cx = req_context(req);
     cx->schema = schema_hold(cx->app->schema, req->arena);
@@ -216,7 +216,7 @@ Error *handle_list(Req *req, Res *res)
         const Schema *schema = job.cx->schema;
         Error *err = list_once(&job);
         if (attempt < ATTEMPTS && read_is_stale(job.cx->app, schema, err)) {
-            refresh_schema(req);
+            schema_refresh(req);
             continue;
         }
         return err ? list_error(req->arena, err) : res_json_text(res, 200, buf_str(&job.out));
@@ -262,7 +262,7 @@ Error *handle_view(Req *req, Res *res)
         job.wants_etag = req->query_string.len > 0 && req_query_has(req, S("etag"));
         Error *err = view_once(&job);
         if (attempt < ATTEMPTS && read_is_stale(job.cx->app, schema, err)) {
-            refresh_schema(req);
+            schema_refresh(req);
             continue;
         }
         if (err && db_error_kind(err) == DB_ERROR_SYNTAX) {

@@ -127,6 +127,8 @@ MUST_CHECK Error *req_collection(Req *req, Str message, const Collection **out);
 /* Was the schema replaced under a read by it, which ended with `err`? Then it is to
  * be run again by the present one. May wait a moment. */
 bool read_is_stale(App *app, const Schema *schema, const Error *err);
+/* The present schema becomes the request's, and its caller's collection one of it. */
+void schema_refresh(Req *req);
 
 /* ---- records ---- */
 
